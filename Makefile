@@ -1,0 +1,69 @@
+# Session Gateway. Every target does its own set-up, on any machine with make, bash and npm.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The system's Node is often too old, so the project brings its own, from the npm registry, into a folder that git
+# ignores. NODE=/path/to/node uses another one.
+node_version := 26.10.0
+node_package := node-$(shell uname -s | tr A-Z a-z)-$(shell uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
+NODE ?= $(CURDIR)/.tools/node-$(node_version)/node_modules/$(node_package)/bin/node
+export PATH := $(dir $(NODE)):$(CURDIR)/node_modules/.bin:$(PATH)
+
+installed := node_modules/.installed
+sources := $(shell find src -name '*.ts')
+
+.PHONY: help demo test check format build bench docs node clean
+
+help: ## what there is to make
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+demo: $(installed) ## the main job against an emulated Entra and Graph (ARGS=--once: exit after the story)
+	@node src/main.ts demo $(ARGS)
+
+test: check dist/main.js ## every check there is: format, lint, types, and all tests
+	@node --test --test-timeout=120000 $(TEST_ARGS) 'test/**/*.test.ts'
+
+check: $(installed) ## format, lint and types, in seconds
+	@prettier --check --log-level warn .
+	@oxlint --type-aware --deny-warnings
+	@tsc
+
+format: $(installed) ## write what `check` would complain about, where a tool can
+	@prettier --write --log-level warn .
+	@oxlint --type-aware --fix
+
+build: dist/main.js ## dist/main.js, the program
+
+# Split, so that `serve` does not load the emulator: the demo's code is in files of its own.
+dist/main.js: $(installed) $(sources) package.json
+	@rm -rf dist
+	@esbuild src/main.ts --bundle --platform=node --target=node24 --format=esm --splitting --outdir=dist \
+	  --legal-comments=linked --log-level=warning \
+	  --banner:js="import { createRequire as cr } from 'node:module'; const require = cr(import.meta.url);"
+
+bench: $(installed) ## one file of bench/ (BENCH=name): its table, a verdict line a goal, exit 1 when one is missed
+	@test -f "bench/$(BENCH).ts" || { echo "BENCH is one of: $(basename $(notdir $(wildcard bench/*.ts)))" >&2; exit 1; }
+	@node bench/$(BENCH).ts
+
+docs: $(installed) ## what is generated: references and the configuration's JSON Schema
+	@node docs/generate.ts
+
+node: $(NODE) ## the path of the Node in use
+	@echo $(NODE)
+
+clean: ## everything that was made or installed here
+	@rm -rf dist node_modules .tools coverage
+
+$(NODE):
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js with npm first, any version" >&2; exit 1; }
+	@mkdir -p .tools/node-$(node_version) && echo '{}' > .tools/node-$(node_version)/package.json
+	@npm install --silent --no-save --no-package-lock --prefix .tools/node-$(node_version) $(node_package)@$(node_version)
+	@test -x $(NODE) || { echo "no Node $(node_version) for this machine: give one with NODE=/path/to/node" >&2; exit 1; }
+
+# npm runs on the project's Node: on an older one it would choose other versions.
+$(installed): package.json package-lock.json | $(NODE)
+	@npm ci --silent
+	@touch $@
