@@ -1,0 +1,54 @@
+/**
+ * Writes what is generated from the code. `--check` writes nothing and names what is stale.
+ *
+ * @module
+ */
+
+import { readFile, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { format, resolveConfig } from 'prettier'
+import { jsonSchema } from '../src/config/json-schema.ts'
+import { configurationReference } from '../src/config/reference.ts'
+
+export interface Generated {
+  /** Relative to the root of the repository. */
+  path: string
+  content: () => Promise<string>
+}
+
+export const generated: readonly Generated[] = [
+  written('config/gateway.schema.json', () => JSON.stringify(jsonSchema())),
+  written('docs/reference/configuration.md', configurationReference),
+]
+
+/** @returns the paths whose files are not what the code says now */
+export async function stale(): Promise<string[]> {
+  const checked = await Promise.all(
+    generated.map(async ({ path, content }) => ({ path, isStale: (await read(path)) !== (await content()) })),
+  )
+  return checked.filter(({ isStale }) => isStale).map(({ path }) => path)
+}
+
+/** As prettier would leave it. */
+function written(path: string, content: () => string): Generated {
+  const filepath = fileURLToPath(at(path))
+  return { path, content: async () => format(content(), { ...(await resolveConfig(filepath)), filepath }) }
+}
+
+function read(path: string): Promise<string | undefined> {
+  return readFile(at(path), 'utf8').catch(() => undefined)
+}
+
+function at(path: string): URL {
+  return new URL(`../${path}`, import.meta.url)
+}
+
+if (import.meta.main) {
+  if (process.argv.includes('--check')) {
+    const paths = await stale()
+    for (const path of paths) process.stderr.write(`stale: ${path}: run node docs/generate.ts\n`)
+    process.exitCode = paths.length > 0 ? 1 : 0
+  } else {
+    await Promise.all(generated.map(async ({ path, content }) => writeFile(at(path), await content())))
+  }
+}

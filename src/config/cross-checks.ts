@@ -1,0 +1,133 @@
+/**
+ * What one key alone cannot tell: keys that contradict each other, and settings that would never work or are
+ * seldom meant. Each check reads the document as it was written and looks only at parts that are well formed,
+ * so a mistake elsewhere hides nothing.
+ *
+ * @module
+ */
+
+import type * as z from 'zod'
+import { checkAccess } from './cross-checks-access.ts'
+import { guidPattern, isLoopback } from './addresses.ts'
+import type { Remarks } from './findings.ts'
+import { issuer as issuerSchema } from './schema-callers.ts'
+import { server } from './schema.ts'
+import { entriesOf, find, toValue, valueAt } from './tree.ts'
+import type { Tree } from './tree.ts'
+
+type Issuer = z.output<typeof issuerSchema>
+type KubernetesIssuer = Extract<Issuer, { type: 'kubernetes' }>
+type AnonymousIssuer = Extract<Issuer, { type: 'anonymous' }>
+type OidcIssuer = Extract<Issuer, { type: 'oidc' }>
+
+/** @param tree all layers and the environment, merged; of any shape */
+export function crossCheck(tree: Tree): Remarks {
+  const remarks: Remarks = { problems: [], warnings: [] }
+  checkServer(tree, remarks)
+  checkIssuers(tree, remarks)
+  checkAccess(tree, remarks)
+  return remarks
+}
+
+function checkServer(tree: Tree, { problems, warnings }: Remarks): void {
+  const { shape } = server
+  if (shape.tls.safeParse(valueAt(tree, ['server', 'tls'])).data === 'off') {
+    const message = 'callers send their tokens unencrypted to this port: TLS must end right in front of it'
+    warnings.push({ path: ['server', 'tls'], message })
+  }
+  const callers = shape.listen.safeParse(valueAt(tree, ['server', 'listen'])).data
+  const management = shape.management.safeParse(valueAt(tree, ['server', 'management'])).data?.listen
+  if (callers !== undefined && callers.port !== 0 && callers.port === management?.port) {
+    const message = `port ${callers.port} is server.listen's: probes and metrics need a port of their own`
+    problems.push({ path: ['server', 'management', 'listen'], message })
+  }
+  const drain = shape.drain.safeParse(valueAt(tree, ['server', 'drain'])).data
+  if (drain !== undefined && drain.timeout <= drain.delay) {
+    const message = 'must be longer than server.drain.delay, which it includes'
+    problems.push({ path: ['server', 'drain', 'timeout'], message })
+  }
+}
+
+function checkIssuers(tree: Tree, remarks: Remarks): void {
+  const seen = new Map<string, string>()
+  for (const [name, written] of entriesOf(find(tree, ['issuers']))) {
+    const issuer = issuerSchema.safeParse(toValue(written)).data
+    if (issuer === undefined) continue
+    if (issuer.type === 'anonymous') {
+      checkAnonymous(tree, name, issuer, remarks)
+      continue
+    }
+    if (issuer.type === 'kubernetes') checkKubernetes(name, issuer, remarks)
+    else checkOidc(name, issuer, remarks)
+    const origin = issuer.issuer ?? ('apiServer' in issuer ? issuer.apiServer : undefined)
+    const tokens = JSON.stringify([origin, issuer.audience])
+    const twin = seen.get(tokens)
+    if (twin !== undefined) {
+      const message = `takes the same tokens as issuers.${twin}: give them different audiences, or keep one`
+      remarks.problems.push({ path: ['issuers', name], message })
+    }
+    seen.set(tokens, name)
+  }
+}
+
+function checkAnonymous(
+  tree: Tree,
+  name: string,
+  issuer: AnonymousIssuer,
+  { problems, warnings }: Remarks,
+): void {
+  const path = ['issuers', name]
+  const address = server.shape.listen.safeParse(valueAt(tree, ['server', 'listen'])).data
+  if (issuer.acceptAnyoneWhoConnects) {
+    const message = 'ANYONE WHO CAN CONNECT may read what the rules give to this issuer. Never in production'
+    warnings.push({ path, message })
+  } else if (address !== undefined && !isLoopback(address.host)) {
+    const message =
+      'anonymous callers need server.listen on 127.0.0.1, ::1 or localhost, or acceptAnyoneWhoConnects: true'
+    problems.push({ path, message })
+  } else {
+    warnings.push({ path, message: 'everyone on this machine may read what the rules give to this issuer' })
+  }
+}
+
+/** Tokens for the API server lie in almost every pod; a gateway that took them could also use them there. */
+function checkKubernetes(
+  name: string,
+  { audience, issuer, apiServer }: KubernetesIssuer,
+  remarks: Remarks,
+): void {
+  const service = /^(?:https:\/\/)?kubernetes(?:\.default(?:\.svc(?:\.cluster\.local)?)?)?(?::443)?$/
+  const plain = audience.replace(/\/$/, '')
+  const own = [issuer, apiServer].map((each) => each?.replace(/\/$/, ''))
+  if (!service.test(plain) && !own.includes(plain)) return
+  const message =
+    'the API server\'s own audience: any pod\'s default token would do. Choose one for this gateway, such as "session-gateway"'
+  remarks.problems.push({ path: ['issuers', name, 'audience'], message })
+}
+
+const entraHosts = 'login\\.microsoftonline\\.(?:com|us)|login\\.partner\\.microsoftonline\\.cn'
+const entraV2 = new RegExp(`^https://(?:${entraHosts})/([^/]+)/v2\\.0/?$`, 'i')
+const entraV1 = /^https:\/\/sts\.(?:windows\.net|chinacloudapi\.cn)\//i
+
+function checkOidc(
+  name: string,
+  { issuer, audience, require }: OidcIssuer,
+  { problems, warnings }: Remarks,
+): void {
+  const path = ['issuers', name]
+  const tenant = entraV2.exec(issuer)?.[1]
+  if (tenant !== undefined && !guidPattern.test(tenant)) {
+    const message = "can never match: Entra writes the tenant's GUID into iss. Write …/<tenant GUID>/v2.0"
+    problems.push({ path: [...path, 'issuer'], message })
+  }
+  if (tenant !== undefined && audience.startsWith('api://')) {
+    const message =
+      "can never match: the aud of an Entra v2.0 token is the application's client ID, so write that GUID, not its api:// URI"
+    problems.push({ path: [...path, 'audience'], message })
+  }
+  if ((tenant !== undefined || entraV1.test(issuer)) && Object.keys(require).length === 0) {
+    const message =
+      'no claim is required, and Entra gives a token for this audience to any application of the tenant. Add for example require: { idtyp: app, roles: [Sessions.Read] }'
+    warnings.push({ path, message })
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * What the environment says: `GATEWAY_*` speaks over the files, `AZURE_*` only where they are silent, because
+ * webhooks put it there without being asked.
+ *
+ * @module
+ */
+
+import { nearest, place, quoted } from './findings.ts'
+import type { Finding } from './findings.ts'
+import { formatPath } from './path.ts'
+import { find, formatPlace, merge, single } from './tree.ts'
+import type { Branch, Tree } from './tree.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+interface Variable {
+  name: string
+  path: readonly string[]
+}
+
+/** Separated by `:`; read when no file was named on the command line. */
+export const filesVariable = 'GATEWAY_CONFIG'
+
+export const overrides: readonly Variable[] = [
+  { name: 'GATEWAY_LISTEN', path: ['server', 'listen'] },
+  { name: 'GATEWAY_MANAGEMENT_LISTEN', path: ['server', 'management', 'listen'] },
+  { name: 'GATEWAY_GRAPH_ENDPOINT', path: ['graph', 'endpoint'] },
+  { name: 'GATEWAY_LOG_LEVEL', path: ['log', 'level'] },
+]
+
+export const fills: readonly Variable[] = [
+  { name: 'AZURE_TENANT_ID', path: ['identity', 'tenantId'] },
+  { name: 'AZURE_CLIENT_ID', path: ['identity', 'clientId'] },
+  { name: 'AZURE_AUTHORITY_HOST', path: ['identity', 'authorityHost'] },
+]
+
+const credential = ['identity', 'credential']
+
+/** Each fills one key of one type of credential. */
+export const credentialFills: readonly (Variable & { type: string })[] = [
+  { name: 'AZURE_CLIENT_SECRET', path: [...credential, 'value'], type: 'secret' },
+  { name: 'AZURE_CLIENT_CERTIFICATE_PATH', path: [...credential, 'file'], type: 'certificate' },
+  { name: 'AZURE_FEDERATED_TOKEN_FILE', path: [...credential, 'tokenFile'], type: 'federated' },
+]
+
+export interface Environed {
+  tree: Branch
+  problems: Finding[]
+  warnings: Finding[]
+}
+
+/** Empty variables count as absent, as charts often leave them. */
+export function applyEnvironment(files: Branch, env: Environment): Environed {
+  const filled = fillCredential(fillPlain(files, env), env)
+  const tree = overrides.reduce((under, { name, path }) => {
+    const value = read(env, name)
+    return value === undefined ? under : merge(under, single(path, value, { variable: name }))
+  }, filled.tree)
+  return { ...filled, tree, warnings: [...filled.warnings, ...unknownVariables(env)] }
+}
+
+export function filesOf(env: Environment): string[] {
+  return (read(env, filesVariable) ?? '').split(':').filter((file) => file !== '')
+}
+
+function read(env: Environment, name: string): string | undefined {
+  const value = Object.hasOwn(env, name) ? env[name] : undefined
+  return value === '' ? undefined : value
+}
+
+function fillPlain(files: Branch, env: Environment): Environed {
+  const warnings: Finding[] = []
+  let tree = files
+  for (const { name, path } of fills) {
+    const value = read(env, name)
+    if (value === undefined) continue
+    const written = find(files, path)
+    if (written === undefined) tree = merge(single(path, value, { variable: name }), tree)
+    else if (!isSame(written, value)) {
+      const message = `${name} says ${quoted(value)}, ${formatPlace(written.at)} says otherwise: the file counts`
+      warnings.push(place({ path, message }, files))
+    }
+  }
+  return { tree, problems: [], warnings }
+}
+
+/** GUIDs and hosts have no case, and AZURE_AUTHORITY_HOST usually ends in a slash. */
+function isSame(written: Tree, value: string): boolean {
+  return written.kind === 'leaf' && plain(String(written.value)) === plain(value)
+}
+
+function plain(text: string): string {
+  return text.toLowerCase().replace(/\/$/, '')
+}
+
+function fillCredential({ tree, problems, warnings }: Environed, env: Environment): Environed {
+  const set = credentialFills.filter(({ name }) => read(env, name) !== undefined)
+  const written = find(tree, credential)
+  if (written === undefined && set.length > 1) {
+    const names = set.map(({ name }) => name).join(' and ')
+    const message = `${names} are set, each for another credential: choose with identity.credential.type`
+    return { tree, problems: [...problems, { path: formatPath(credential), message }], warnings }
+  }
+  const type = written === undefined ? set[0]?.type : typeOf(written)
+  const fill = set.find((each) => each.type === type)
+  const value = fill && read(env, fill.name)
+  if (fill === undefined || value === undefined) return { tree, problems, warnings }
+  const at = { variable: fill.name }
+  const rival =
+    find(tree, fill.path) ?? (fill.type === 'secret' ? find(tree, [...credential, 'file']) : undefined)
+  if (rival === undefined) {
+    const under = merge(single([...credential, 'type'], fill.type, at), single(fill.path, value, at))
+    return { tree: merge(under, tree), problems, warnings }
+  }
+  if (rival.kind === 'leaf' && rival.value === value) return { tree, problems, warnings }
+  const message = `${fill.name} is set and differs from ${formatPlace(rival.at)}: the file counts`
+  return { tree, problems, warnings: [...warnings, place({ path: fill.path, message }, tree)] }
+}
+
+function typeOf(tree: Tree): unknown {
+  const type = find(tree, ['type'])
+  return type?.kind === 'leaf' ? type.value : undefined
+}
+
+function unknownVariables(env: Environment): Finding[] {
+  const known = [filesVariable, ...overrides.map(({ name }) => name)]
+  // What Kubernetes gives to every pod beside a Service called "gateway".
+  const injected = /^GATEWAY_(?:PORT|SERVICE_PORT)(?:_|$)|^GATEWAY_SERVICE_HOST$/
+  return Object.keys(env)
+    .filter((name) => name.startsWith('GATEWAY_') && !known.includes(name) && !injected.test(name))
+    .map((name) => {
+      const meant = nearest(name, known)
+      const hint = meant === undefined ? `Known: ${known.join(', ')}` : `Did you mean ${meant}?`
+      return { path: '', message: `unknown variable, without effect. ${hint}`, where: `env ${name}` }
+    })
+}

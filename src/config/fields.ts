@@ -1,0 +1,110 @@
+/**
+ * The kinds of value a key can take. The title of each finishes the sentence "expected …": the error
+ * messages, the JSON Schema and the reference all say it with the same words.
+ *
+ * @module
+ */
+
+import * as z from 'zod'
+import {
+  guidPattern,
+  httpsUrlPattern,
+  listenPattern,
+  originPattern,
+  parseHttpsUrl,
+  parseListen,
+  parseOrigin,
+  tenantPattern,
+} from './addresses.ts'
+import { Secret } from './secret.ts'
+import { durationPattern, parseDuration, parseRate, parseSize, ratePattern, sizePattern } from './units.ts'
+
+/** Milliseconds. Bounds are inclusive and written like the value. */
+export function duration(from: string, to: string) {
+  const title = `a duration from ${from} to ${to}`
+  return parsed(title, durationPattern, within(parseDuration, from, to))
+}
+
+/** Bytes. Bounds are inclusive and written like the value. */
+export function size(from: string, to: string) {
+  return parsed(`a size from ${from} to ${to}`, sizePattern, within(parseSize, from, to))
+}
+
+export function rate() {
+  return parsed('a rate such as 50/s or 100/m', ratePattern, parseRate)
+}
+
+export function listen() {
+  return parsed('an address such as ":8443", "127.0.0.1:8443" or "[::1]:8443"', listenPattern, parseListen)
+}
+
+export function origin() {
+  return parsed('an https origin: no path, query or user name', originPattern, parseOrigin)
+}
+
+export function httpsUrl() {
+  return parsed('an https URL', httpsUrlPattern, parseHttpsUrl)
+}
+
+export function guid() {
+  return text('a GUID', guidPattern)
+}
+
+export function tenant() {
+  return text(
+    'a tenant: its GUID or a verified domain name, not common, organizations or consumers',
+    tenantPattern,
+  )
+}
+
+/** The key of an issuer or a rule. Never integer-like: JavaScript would reorder it, and order decides. */
+export function name() {
+  return text(
+    'a name: lower-case letters, digits and dashes, a letter first, at most 63',
+    /^[a-z][a-z0-9-]{0,62}$/,
+  )
+}
+
+export function filePath() {
+  return z.string().min(1).max(4096).meta({ title: 'a file path' })
+}
+
+export function secret() {
+  return z
+    .string()
+    .min(1)
+    .transform((value) => new Secret(value))
+    .meta({ title: 'a secret text', writeOnly: true })
+}
+
+export function text(title: string, pattern: RegExp) {
+  return z.string().regex(pattern).meta({ title })
+}
+
+/** Printable text, as it appears in a token's claim. */
+export function claimText(title: string) {
+  // oxlint-disable-next-line eslint/no-control-regex -- \p{Cc} needs a flag, which JSON Schema has no place for
+  return text(title, /^[^\u0000-\u001f\u007f-\u009f]{1,255}$/)
+}
+
+function parsed<T>(title: string, pattern: RegExp, parse: (text: string) => T | undefined) {
+  return z
+    .string()
+    .regex(pattern)
+    .transform((written, context): T => {
+      const value = parse(written)
+      if (value !== undefined) return value
+      context.addIssue({ code: 'invalid_format', format: 'regex', input: written })
+      return z.NEVER
+    })
+    .meta({ title })
+}
+
+function within(parse: (text: string) => number | undefined, from: string, to: string) {
+  const least = parse(from) ?? Infinity
+  const most = parse(to) ?? -Infinity
+  return (written: string) => {
+    const value = parse(written)
+    return value !== undefined && value >= least && value <= most ? value : undefined
+  }
+}
