@@ -1,0 +1,190 @@
+/**
+ * Entra ID, Graph beta, a caller's issuer and a Kubernetes API server's discovery endpoints, behind one HTTPS
+ * origin: everything a gateway talks to, without any of it.
+ *
+ * @module
+ */
+
+import { randomBytes } from 'node:crypto'
+import { AccessTokens } from './access-tokens.ts'
+import { createAuthority } from './certificate.ts'
+import { ClientAssertions } from './client-assertions.ts'
+import { Cluster } from './cluster.ts'
+import { control } from './control.ts'
+import type { Emulator, EmulatorOptions } from './emulator.ts'
+import { Entra } from './entra.ts'
+import { FaultQueue, meet, parts } from './faults.ts'
+import type { Fault, Part, PartName } from './faults.ts'
+import { Graph } from './graph.ts'
+import { Issuer } from './issuer.ts'
+import { RequestLog } from './request-log.ts'
+import { startServer, text } from './server.ts'
+import type { Delivery, EmulatedRequest } from './server.ts'
+import { ServiceAccounts } from './service-accounts.ts'
+import type { ServiceAccountTokenOptions } from './service-accounts.ts'
+import { Sessions } from './sessions.ts'
+import { SigningKeys } from './signing-keys.ts'
+
+/** Identifiers that Microsoft's own documentation uses for tenants and applications that do not exist. */
+const exampleTenantId = 'aaaabbbb-0000-cccc-1111-dddd2222eeee'
+const exampleClientId = '00001111-aaaa-2222-bbbb-3333cccc4444'
+
+const clusterIssuerUrl = 'https://kubernetes.default.svc.cluster.local'
+
+/** Rejects when the port is taken. */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const { tenantId = exampleTenantId, clientId = exampleClientId, now = Date.now } = options
+  const clientSecret = options.clientSecret ?? randomBytes(30).toString('base64url')
+  const [authority, tenantKeys, issuerKeys] = await Promise.all([
+    createAuthority(),
+    SigningKeys.create(),
+    SigningKeys.create(),
+  ])
+  const tokens = new AccessTokens(tenantKeys, tenantId, clientId)
+  const assertions = new ClientAssertions(clientId, issuerKeys)
+  const sessions = new Sessions()
+  const entra = new Entra({ tenantId, clientId, clientSecret, keys: tenantKeys, tokens, assertions, now })
+  const serviceAccounts = new ServiceAccounts(clusterIssuerUrl, issuerKeys, now)
+  const podToken = await serviceAccounts.token({
+    namespace: 'session-gateway',
+    serviceAccount: 'session-gateway',
+    audience: clusterIssuerUrl,
+  })
+  const logs = forEachPart(() => new RequestLog())
+  const faults = forEachPart((part) => new FaultQueue(part))
+  let jwksRequests = 0
+
+  const server = await startServer({
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? 0,
+    certificate: await authority.issue(['localhost', '127.0.0.1', '::1']),
+    now,
+    deliver: (request) => deliver(request),
+  })
+  const url = `https://localhost:${server.port}`
+  const issuer = new Issuer(`${url}/issuer`, issuerKeys, now)
+  const cluster = new Cluster(clusterIssuerUrl, podToken, issuerKeys)
+  const emulated: Record<PartName, Part> = {
+    graph: new Graph(tokens, sessions, now),
+    token: entra,
+    issuer,
+    cluster,
+  }
+
+  async function deliver(request: EmulatedRequest): Promise<Delivery> {
+    const name = partAt(request.path)
+    if (name === undefined) {
+      const answer = /^\/_emulator(?:\/|$)/.test(request.path)
+        ? await control(request, controls)
+        : (entra.metadata(request) ?? text(404, 'Not Found\n'))
+      return { how: 'whole', answer }
+    }
+    if (request.path === '/issuer/jwks') jwksRequests += 1
+    const fault = faults[name].next()
+    const { method, target, httpVersion, rawHeaders, body } = request
+    logs[name].record({ method, target, httpVersion, rawHeaders, body })
+    return meet(fault, emulated[name], request)
+  }
+
+  function fail(part: PartName, fault: Fault, times = 1): void {
+    faults[part].add(fault, times)
+  }
+
+  function reset(): void {
+    for (const part of parts) {
+      faults[part].clear()
+      logs[part].clear()
+    }
+    entra.exchanges = 0
+    jwksRequests = 0
+  }
+
+  const controls = {
+    counters: () => ({
+      graph: { calls: logs.graph.total },
+      token: { requests: logs.token.total, exchanges: entra.exchanges },
+      issuer: { requests: logs.issuer.total, jwksRequests },
+      cluster: { requests: logs.cluster.total },
+    }),
+    fail,
+    reset,
+    token: (claims: Record<string, unknown>) => issuer.token(claims),
+    serviceAccountToken: (account: ServiceAccountTokenOptions) => serviceAccounts.token(account),
+  }
+
+  return {
+    url,
+    caPem: authority.certPem,
+    certificateFor: (names, keyType) => authority.issue(names, keyType),
+    entra: {
+      tenantId,
+      clientId,
+      clientSecret,
+      get exchanges() {
+        return entra.exchanges
+      },
+      get requests() {
+        return logs.token.recent
+      },
+      get roles() {
+        return entra.roles
+      },
+      set roles(roles) {
+        entra.roles = roles
+      },
+      get tokenLifetimeSeconds() {
+        return entra.tokenLifetimeSeconds
+      },
+      set tokenLifetimeSeconds(seconds) {
+        entra.tokenLifetimeSeconds = seconds
+      },
+      trustCertificate: (certPem) => assertions.trustCertificate(certPem),
+      trustFederated: (credential) => assertions.trustFederated(credential),
+      revokeTokens: () => tokens.revokeAll(),
+    },
+    graph: {
+      get calls() {
+        return logs.graph.total
+      },
+      get requests() {
+        return logs.graph.recent
+      },
+      put: (workspaceId, session) => sessions.put(workspaceId, session),
+      remove: (workspaceId, sessionId) => sessions.remove(workspaceId, sessionId),
+    },
+    issuer: {
+      url: issuer.url,
+      get jwksRequests() {
+        return jwksRequests
+      },
+      token: (claims, tokenOptions) => issuer.token(claims, tokenOptions),
+      serviceAccountToken: (account) => serviceAccounts.token(account),
+      rotate: ({ keepOld = true } = {}) => issuerKeys.rotate(keepOld),
+    },
+    cluster: {
+      url: `${url}/cluster`,
+      issuerUrl: clusterIssuerUrl,
+      podToken,
+      get requests() {
+        return logs.cluster.total
+      },
+    },
+    fail,
+    recover: (part) => faults[part].clear(),
+    reached: (part, requests) => logs[part].reached(requests),
+    reset,
+    close: () => server.close(),
+    [Symbol.asyncDispose]: () => server.close(),
+  }
+}
+
+function forEachPart<Thing>(make: (part: PartName) => Thing): Record<PartName, Thing> {
+  return { graph: make('graph'), token: make('token'), issuer: make('issuer'), cluster: make('cluster') }
+}
+
+function partAt(path: string): PartName | undefined {
+  if (path.startsWith('/beta/')) return 'graph'
+  if (/^\/[^/]+\/oauth2\/v2\.0\/token$/.test(path)) return 'token'
+  if (path.startsWith('/issuer/')) return 'issuer'
+  return path.startsWith('/cluster/') ? 'cluster' : undefined
+}
