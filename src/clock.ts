@@ -1,0 +1,28 @@
+/**
+ * Time, handed in wherever it matters, so that tests turn the clock instead of waiting for it.
+ *
+ * @module
+ */
+
+export interface Clock {
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /**
+   * Calls `action` once, `delayMs` from now. A pending action keeps no process alive.
+   *
+   * @returns cancels it; harmless when it has already run
+   */
+  readonly after: (delayMs: number, action: () => void) => () => void
+}
+
+/** The longest delay a Node timer takes (2³¹ − 1 ms); anything longer would fire at once. */
+const longestDelayMs = 2 ** 31 - 1
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, action) {
+    const timer = setTimeout(action, Math.min(Math.max(0, delayMs), longestDelayMs))
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+}

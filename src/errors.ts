@@ -1,0 +1,29 @@
+/**
+ * The errors that end a request. Each is a noun of what happened; the room it happened in defines it, and
+ * `http/errors.ts` turns every one of them into an answer in the same way.
+ *
+ * @module
+ */
+
+export abstract class GatewayError extends Error {
+  /** Stable, for programs: `error.code` of the answer's body (Graph's error envelope). */
+  abstract readonly code: string
+  /** HTTP status of the answer. */
+  abstract readonly status: number
+  /** RFC 9209 §2.3 error type, when it was this gateway and not Graph that refused or failed. */
+  readonly proxyError: string | undefined = undefined
+  /** When asking again makes sense, in milliseconds from now; sent as `Retry-After` in whole seconds. */
+  readonly retryAfterMs: number | undefined = undefined
+  /** What the operator reads, and the caller does not. Never a secret or a token. */
+  readonly reason: string | undefined
+
+  /**
+   * @param message what the caller is told, and what to do about it
+   * @param reason what only the log and the audit record say
+   */
+  constructor(message: string, reason?: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    this.reason = reason
+  }
+}

@@ -1,0 +1,9 @@
+export {
+  createOutbound,
+  type Outbound,
+  type OutboundOptions,
+  type OutboundRequest,
+  type OutboundResponse,
+} from './outbound.ts'
+export { retryAfterMs } from './retry-after.ts'
+export { OutboundFailure, type FailureKind } from './failure.ts'

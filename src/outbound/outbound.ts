@@ -1,0 +1,108 @@
+/**
+ * The one way out: every request that the gateway itself makes, to Entra, to Graph, to an issuer, leaves here.
+ *
+ * Whatever answers is not trusted to be quick, small or complete: each exchange has a deadline in all and a bound on
+ * its body, follows no redirect, and ends either in a whole response or in an `OutboundFailure`. Only https is spoken,
+ * HTTP/1.1, and nothing is added to the headers that the caller gives but `host` and `connection`.
+ *
+ * @module
+ */
+
+import { getCACertificates } from 'node:tls'
+import { Agent, type Dispatcher } from 'undici'
+import type { Clock } from '../clock.ts'
+import { failureKind, OutboundFailure } from './failure.ts'
+
+export interface OutboundRequest {
+  /** As in `https://graph.microsoft.com`. */
+  readonly origin: string
+  /** Sent as it is: path and query, in origin form. */
+  readonly target: string
+  readonly method: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  /** Connecting, waiting and reading, all together. */
+  readonly deadlineMs: number
+  readonly maxBodyBytes: number
+}
+
+export interface OutboundResponse {
+  readonly status: number
+  /** Names in lower case. A header that came twice is a list. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: Buffer
+}
+
+export interface Outbound {
+  /** @throws {OutboundFailure} */
+  send(request: OutboundRequest): Promise<OutboundResponse>
+  close(): Promise<void>
+}
+
+export interface OutboundOptions {
+  readonly clock: Clock
+  /** PEM certificates trusted besides the system's own. */
+  readonly extraCa?: string
+  /** PEM certificates trusted instead of the system's own (a Kubernetes API server's). */
+  readonly onlyCa?: string
+}
+
+const connectTimeoutMs = 10_000
+/** Idle connections are dropped before the other side's usual 60 s or more, so that few requests meet a dead one. */
+const keepAliveMs = 30_000
+
+export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Outbound {
+  const ca = onlyCa ?? (extraCa === undefined ? undefined : [...getCACertificates('default'), extraCa])
+  const agent = new Agent({
+    allowH2: false,
+    pipelining: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: keepAliveMs,
+    connect: { timeout: connectTimeoutMs, ...(ca === undefined ? {} : { ca }) },
+  })
+
+  async function send(request: OutboundRequest): Promise<OutboundResponse> {
+    if (!request.origin.startsWith('https://')) throw new TypeError(`not an https origin: ${request.origin}`)
+    const deadline = new AbortController()
+    const cancelDeadline = clock.after(request.deadlineMs, () => deadline.abort())
+    let receiving = false
+    try {
+      const response = await agent.request({
+        origin: request.origin,
+        path: request.target,
+        method: request.method,
+        headers: request.headers,
+        body: request.body ?? null,
+        signal: deadline.signal,
+      })
+      receiving = true
+      const body = await readBody(response.body, request)
+      return { status: response.statusCode, headers: response.headers, body }
+    } catch (error) {
+      if (error instanceof OutboundFailure) throw error
+      const kind = deadline.signal.aborted ? 'http_response_timeout' : failureKind(error, receiving)
+      throw new OutboundFailure(kind, request.origin, { cause: error })
+    } finally {
+      cancelDeadline()
+    }
+  }
+
+  return { send, close: () => agent.destroy() }
+}
+
+async function readBody(
+  stream: Dispatcher.ResponseData['body'],
+  { origin, maxBodyBytes }: OutboundRequest,
+): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    // Leaving the loop destroys the stream, and with it the connection: nobody reads the rest.
+    if (bytes > maxBodyBytes) throw new OutboundFailure('http_response_body_size', origin)
+    chunks.push(chunk)
+  }
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes)
+}

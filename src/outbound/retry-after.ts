@@ -1,0 +1,15 @@
+/**
+ * How long a server asked us to wait (RFC 9110 §10.2.3). Graph sends decimals too (0.249), against the grammar.
+ *
+ * @param now epoch milliseconds, for the date form
+ * @returns milliseconds, at least 0; `undefined` when there is none or it cannot be read
+ */
+export function retryAfterMs(value: string | string[] | undefined, now: number): number | undefined {
+  const text = (Array.isArray(value) ? value[0] : value)?.trim()
+  if (text === undefined || text === '') return undefined
+  if (/^\d{1,9}(\.\d{1,9})?$/.test(text)) return Math.ceil(Number(text) * 1000)
+  const date = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+}
