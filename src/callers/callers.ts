@@ -1,0 +1,160 @@
+/**
+ * Whose token is this? The first question after a sane request, before anything is looked up for anyone.
+ *
+ * @module
+ */
+
+import { hash } from 'node:crypto'
+import { decodeJwt, errors } from 'jose'
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../clock.ts'
+import type { Caller } from './caller.ts'
+import { IssuerUnavailable, Unauthenticated } from './errors.ts'
+import type { HeldKeys, KeyHolder } from './keys.ts'
+import { type Demands, verifyToken } from './verify.ts'
+
+export interface Callers {
+  /**
+   * @param authorization the `Authorization` header, if any
+   * @throws {Unauthenticated | IssuerUnavailable}
+   */
+  identify(authorization: string | undefined): Caller | Promise<Caller>
+  /** Names of issuers whose keys could not be fetched the last time, with what went wrong. */
+  readonly problems: readonly { readonly issuer: string; readonly problem: string }[]
+  /** Whether at least one issuer's tokens can be verified. */
+  readonly canVerify: boolean
+  close(): void
+}
+
+/** One issuer whose tokens are believed. */
+export interface TrustedIssuer {
+  readonly demands: Demands
+  readonly keys: KeyHolder
+}
+
+export interface CallersOptions {
+  readonly issuers: readonly TrustedIssuer[]
+  /** Who comes without a token; for development. */
+  readonly anonymous?: Caller | undefined
+  readonly clock: Clock
+}
+
+interface Remembered {
+  readonly caller: Caller
+  /** Epoch milliseconds. */
+  readonly until: number
+  /** Of the keys: a token whose key has been withdrawn is not believed for the rest of its minute. */
+  readonly generation: number
+}
+
+/** A verified token is believed this long without verifying it again, and never past its `exp`. */
+const rememberMs = 60_000
+const mostRemembered = 10_000
+/** RFC 6750 §2.1. */
+const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
+
+export function createCallers({ issuers, anonymous, clock }: CallersOptions): Callers {
+  const remembered = new LRUCache<string, Remembered>({ max: mostRemembered })
+
+  function identify(authorization: string | undefined): Caller | Promise<Caller> {
+    if (authorization === undefined) {
+      if (anonymous !== undefined) return anonymous
+      throw new Unauthenticated('there is no Authorization header', false)
+    }
+    const token = bearer.exec(authorization)?.[1]
+    if (token === undefined) throw new Unauthenticated('the Authorization header holds no bearer token')
+
+    const fingerprint = hash('sha256', token, 'base64')
+    const generation = keyGeneration()
+    const known = remembered.get(fingerprint)
+    if (known?.generation === generation && clock.now() < known.until) return known.caller
+    return verify(token, fingerprint, generation)
+  }
+
+  function keyGeneration(): number {
+    let sum = 0
+    for (const { keys } of issuers) sum += keys.generation
+    return sum
+  }
+
+  async function verify(token: string, fingerprint: string, generation: number): Promise<Caller> {
+    const candidates = await issuersOf(issuerClaim(token))
+    let lastReason = ''
+    for (const { demands, keys } of candidates) {
+      try {
+        const { caller, expiresAt } = await verifyWith(keys, (held) =>
+          verifyToken(token, held, demands, clock.now()),
+        )
+        const until = Math.min(clock.now() + rememberMs, expiresAt)
+        remembered.set(fingerprint, { caller, until, generation })
+        return caller
+      } catch (error) {
+        lastReason = `issuer ${demands.name}: ${error instanceof Error ? error.message : String(error)}`
+      }
+    }
+    throw new Unauthenticated(lastReason)
+  }
+
+  /** Those with this `iss`; usually one, but two may share it and differ in audience. */
+  async function issuersOf(iss: string): Promise<(TrustedIssuer & { keys: { held: HeldKeys } })[]> {
+    const having = (): (TrustedIssuer & { keys: { held: HeldKeys } })[] =>
+      issuers.filter(
+        (issuer): issuer is TrustedIssuer & { keys: { held: HeldKeys } } => issuer.keys.held?.issuer === iss,
+      )
+    const known = having()
+    if (known.length > 0) return known
+
+    const silent = issuers.filter(({ keys }) => keys.held === undefined)
+    if (silent.length === 0)
+      throw new Unauthenticated(`no issuer is configured for iss ${JSON.stringify(iss)}`)
+    await Promise.all(silent.map(({ keys }) => keys.refetch()))
+    const found = having()
+    if (found.length > 0) return found
+    const stillSilent = issuers.filter(({ keys }) => keys.held === undefined)
+    if (stillSilent.length === 0)
+      throw new Unauthenticated(`no issuer is configured for iss ${JSON.stringify(iss)}`)
+    throw new IssuerUnavailable(
+      stillSilent
+        .map(({ demands, keys }) => `issuer ${demands.name}: ${keys.problem ?? 'no keys yet'}`)
+        .join('; '),
+    )
+  }
+
+  return {
+    identify,
+    get problems() {
+      return issuers.flatMap(({ demands, keys }) =>
+        keys.problem === undefined ? [] : [{ issuer: demands.name, problem: keys.problem }],
+      )
+    },
+    get canVerify() {
+      return anonymous !== undefined || issuers.some(({ keys }) => keys.held !== undefined)
+    },
+    close: () => issuers.forEach(({ keys }) => keys.close()),
+  }
+}
+
+/** Verifies with the keys held; when none fits, once more with what the issuer publishes now. */
+async function verifyWith<T>(
+  keys: KeyHolder & { held: HeldKeys },
+  attempt: (held: HeldKeys) => Promise<T>,
+): Promise<T> {
+  try {
+    return await attempt(keys.held)
+  } catch (error) {
+    if (!(error instanceof errors.JWKSNoMatchingKey) || !(await keys.refetch())) throw error
+    return attempt(keys.held)
+  }
+}
+
+/** Read before it is verified: it only chooses whose keys to try. */
+function issuerClaim(token: string): string {
+  let iss: unknown
+  try {
+    iss = decodeJwt(token).iss
+  } catch {
+    throw new Unauthenticated('the token is not a JWT')
+  }
+  if (typeof iss !== 'string' || iss.length > 2048) throw new Unauthenticated('the token has no iss')
+  return iss
+}
