@@ -1,0 +1,113 @@
+/**
+ * May this caller read this? Rules only grant; what no rule grants is denied.
+ *
+ * A request is permitted by one rule alone, the first in order that permits all of it: two rules that each permit a
+ * part do not add up. It is decided anew on every request, before the cache is asked.
+ *
+ * @module
+ */
+
+import { AccessDenied, RateExceeded } from './errors.ts'
+import { matches } from './pattern.ts'
+import { createLimiter, type Limiter, type Rate } from './rate.ts'
+
+/** As the callers room identified them. */
+export interface Reader {
+  readonly issuer: string
+  readonly subject: string
+  readonly workload?: { readonly namespace: string; readonly serviceAccount: string }
+}
+
+/** As the session room understood it. */
+export interface Wanted {
+  readonly workspaceId: string
+  /** `null` asks for every property. */
+  readonly select: readonly string[] | null
+}
+
+/** Whom a rule speaks of: each field that is given must match. `*` stays inside one segment. */
+export interface CallerPattern {
+  readonly issuer: string
+  readonly subject?: string | undefined
+  readonly namespace?: string | undefined
+  readonly serviceAccount?: string | undefined
+}
+
+export interface Rule {
+  readonly name: string
+  readonly callers: readonly CallerPattern[]
+  /** Exact ids; `*` is every workspace, `default` included. */
+  readonly workspaces: readonly string[]
+  /** The only properties that may be asked for; absent: all of them. */
+  readonly select?: readonly string[] | undefined
+  /** Absent: unlimited. */
+  readonly rate?: Rate | undefined
+}
+
+export interface Access {
+  /**
+   * @returns the name of the rule that permits the request
+   * @throws {AccessDenied | RateExceeded}
+   */
+  decide(reader: Reader, wanted: Wanted): string
+}
+
+export function createAccess(rules: readonly Rule[], now: () => number): Access {
+  const limiters = new Map<string, Limiter>()
+  for (const { name, rate } of rules) {
+    if (rate !== undefined) limiters.set(name, createLimiter(rate, now))
+  }
+
+  return {
+    decide(reader, wanted) {
+      const rule = rules.find((candidate) => permits(candidate, reader, wanted))
+      if (rule === undefined) throw denial(rules, reader, wanted)
+      const waitMs = limiters.get(rule.name)?.take(`${reader.issuer}\n${reader.subject}`) ?? 0
+      if (waitMs > 0) throw new RateExceeded(rule.name, waitMs)
+      return rule.name
+    },
+  }
+}
+
+function permits(rule: Rule, reader: Reader, wanted: Wanted): boolean {
+  return speaksOf(rule, reader) && hasWorkspace(rule, wanted) && hasProperties(rule, wanted)
+}
+
+function speaksOf(rule: Rule, reader: Reader): boolean {
+  return rule.callers.some(
+    ({ issuer, subject, namespace, serviceAccount }) =>
+      issuer === reader.issuer &&
+      agrees(subject, reader.subject) &&
+      agrees(namespace, reader.workload?.namespace) &&
+      agrees(serviceAccount, reader.workload?.serviceAccount),
+  )
+}
+
+function agrees(pattern: string | undefined, text: string | undefined): boolean {
+  return pattern === undefined || (text !== undefined && matches(pattern, text))
+}
+
+function hasWorkspace({ workspaces }: Rule, { workspaceId }: Wanted): boolean {
+  return workspaces.includes('*') || workspaces.includes(workspaceId)
+}
+
+function hasProperties({ select: granted }: Rule, { select }: Wanted): boolean {
+  return granted === undefined || (select !== null && select.every((name) => granted.includes(name)))
+}
+
+/** Tells callers of their own rules what is missing, and everybody else nothing about anybody's. */
+function denial(rules: readonly Rule[], reader: Reader, wanted: Wanted): AccessDenied {
+  const own = rules.filter((rule) => speaksOf(rule, reader))
+  if (own.length === 0) return new AccessDenied(nothingGranted, 'no rule speaks of this caller')
+  const here = own.filter((rule) => hasWorkspace(rule, wanted))
+  if (here.length === 0)
+    return new AccessDenied(nothingGranted, 'no rule of this caller names this workspace')
+  const lists = here.map(({ select }) => (select ?? []).join(','))
+  return new AccessDenied(
+    `You may read these properties only; name them: $select=${lists.join(' or $select=')}.`,
+    `the rules of this caller for this workspace grant less: ${here.map(({ name }) => name).join(', ')}`,
+  )
+}
+
+const nothingGranted =
+  'Your identity is known, but no access rule lets it read this workspace. Ask the gateway’s operators for one.'
