@@ -1,0 +1,186 @@
+/**
+ * One exchange: our credential for an app-only token of Microsoft Graph (OAuth 2.0 client credentials).
+ *
+ * MSAL makes the request and reads the answer; everything around it is decided here, because its defaults are not
+ * safe for this job (docs/decisions/0004-msal-per-exchange.md): a fresh client each time, so that no failure is
+ * replayed from its cache; endpoints from the configuration, never from discovery; and our own way out, which follows
+ * no redirect, so the credential goes to one host only.
+ *
+ * @module
+ */
+
+import { ConfidentialClientApplication, type INetworkModule, type NetworkResponse } from '@azure/msal-node'
+import { decodeJwt } from 'jose'
+import type { Clock } from '../clock.ts'
+import { type JsonObject, parseJsonObject } from '../json.ts'
+import { type Outbound, OutboundFailure, retryAfterMs } from '../outbound/index.ts'
+import { type CredentialSource, readCredential } from './credential.ts'
+import { ExchangeFailed } from './errors.ts'
+import { remedyFor } from './explain.ts'
+
+export interface AppToken {
+  readonly value: string
+  /** Epoch milliseconds. */
+  readonly expiresAt: number
+  /** Application roles, as far as the token can be read; it is Graph's to interpret. */
+  readonly roles: readonly string[]
+}
+
+/** @throws {ExchangeFailed} */
+export type Exchange = () => Promise<AppToken>
+
+export interface ExchangeOptions {
+  readonly tenantId: string
+  readonly clientId: string
+  /** As in `https://login.microsoftonline.com`. */
+  readonly authorityHost: string
+  readonly credential: CredentialSource
+  readonly outbound: Outbound
+  readonly clock: Clock
+  readonly deadlineMs: number
+}
+
+const scope = 'https://graph.microsoft.com/.default'
+const largestAnswerBytes = 256 * 1024
+
+export function createExchange(options: ExchangeOptions): Exchange {
+  const { tenantId, clientId, authorityHost, outbound, clock, deadlineMs } = options
+  const authority = `${authorityHost}/${tenantId}`
+  const tokenEndpoint = `${authority}/oauth2/v2.0/token`
+  const authorityMetadata = JSON.stringify({
+    issuer: `${authority}/v2.0`,
+    token_endpoint: tokenEndpoint,
+    authorization_endpoint: `${authority}/oauth2/v2.0/authorize`,
+    jwks_uri: `${authority}/discovery/v2.0/keys`,
+  })
+
+  return async function exchange(): Promise<AppToken> {
+    const credential = await readCredential(options.credential)
+    const wire = createWire({ outbound, tokenEndpoint, deadlineMs, now: clock.now })
+    const application = new ConfidentialClientApplication({
+      auth: {
+        ...credential,
+        clientId,
+        authority,
+        // With its port, or MSAL falls back to the public cloud.
+        knownAuthorities: [new URL(authorityHost).host],
+        authorityMetadata,
+      },
+      system: { networkClient: wire.network },
+    })
+    let result
+    try {
+      result = await application.acquireTokenByClientCredential({
+        scopes: [scope],
+        // Or the environment variable MSAL_FORCE_REGION would send the credential elsewhere.
+        azureRegion: 'DisableMsalForceRegion',
+      })
+    } catch (error) {
+      throw wire.failure() ?? new ExchangeFailed(`the token exchange failed: ${messageOf(error)}`)
+    }
+    if (result === null || result.accessToken === '' || result.expiresOn === null) {
+      throw wire.failure() ?? new ExchangeFailed('Entra answered without an access token')
+    }
+    return {
+      value: result.accessToken,
+      expiresAt: result.expiresOn.getTime(),
+      roles: rolesOf(result.accessToken),
+    }
+  }
+}
+
+interface WireOptions {
+  readonly outbound: Outbound
+  readonly tokenEndpoint: string
+  readonly deadlineMs: number
+  readonly now: () => number
+}
+
+/**
+ * MSAL's network for one exchange. Remembers what went wrong on it: MSAL's own errors lose the status, the wait
+ * asked for, and whatever was not JSON.
+ */
+function createWire({ outbound, tokenEndpoint, deadlineMs, now }: WireOptions): {
+  network: INetworkModule
+  failure(): ExchangeFailed | undefined
+} {
+  let failure: ExchangeFailed | undefined
+  const { origin } = new URL(tokenEndpoint)
+
+  const network: INetworkModule = {
+    sendGetRequestAsync(url) {
+      throw new ExchangeFailed(`no request but the token exchange is made, and this is one: ${url}`)
+    },
+    async sendPostRequestAsync<T>(
+      url: string,
+      options: { headers?: Record<string, string>; body?: string } = {},
+    ): Promise<NetworkResponse<T>> {
+      if (url.split('?', 1)[0] !== tokenEndpoint) {
+        throw new ExchangeFailed(`the credential goes to ${tokenEndpoint} only, and not to ${url}`)
+      }
+      try {
+        const response = await outbound.send({
+          origin,
+          target: url.slice(origin.length),
+          method: 'POST',
+          headers: options.headers ?? {},
+          body: options.body ?? '',
+          deadlineMs,
+          maxBodyBytes: largestAnswerBytes,
+        })
+        const body = parseJsonObject(response.body)
+        if (response.status !== 200 || body === undefined) {
+          failure = refusal(response.status, body, retryAfterMs(response.headers['retry-after'], now()))
+          throw failure
+        }
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- MSAL names the type and checks the fields
+        return { status: response.status, headers: flatten(response.headers), body: body as T }
+      } catch (error) {
+        failure ??= new ExchangeFailed(
+          error instanceof OutboundFailure
+            ? `Entra could not be reached: ${error.message}`
+            : `the token exchange failed: ${messageOf(error)}`,
+          { cause: error },
+        )
+        throw failure
+      }
+    },
+  }
+  return { network, failure: () => failure }
+}
+
+function refusal(status: number, body: JsonObject = {}, wait?: number): ExchangeFailed {
+  const { error, error_description: description, error_codes: codes } = body
+  const numbers = Array.isArray(codes) ? codes.filter((code): code is number => typeof code === 'number') : []
+  const said =
+    typeof error === 'string'
+      ? `${error}: ${typeof description === 'string' ? (description.split(/[\r\n]/, 1)[0] ?? '').slice(0, 500) : ''}`
+      : 'nothing that OAuth knows'
+  const remedy = remedyFor(numbers)
+  return new ExchangeFailed(
+    `Entra answered ${status} (${said})${remedy === '' ? '' : `. What to do: ${remedy}`}`,
+    { retryAfterMs: wait },
+  )
+}
+
+function rolesOf(token: string): readonly string[] {
+  try {
+    const { roles } = decodeJwt(token)
+    return Array.isArray(roles) ? roles.filter((role): role is string => typeof role === 'string') : []
+  } catch {
+    return []
+  }
+}
+
+function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(', ') : (value ?? ''),
+    ]),
+  )
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,150 @@
+/**
+ * The app-only token: held once for the whole gateway, renewed before it is needed.
+ *
+ * One exchange at a time, however many wait for it. A token is used to its end, also while its renewal fails. When
+ * there is none and exchanges fail, callers are told at once and the exchange is tried again behind them.
+ *
+ * @module
+ */
+
+import type { Clock } from '../clock.ts'
+import { ExchangeFailed, TokenUnavailable } from './errors.ts'
+import type { AppToken, Exchange } from './exchange.ts'
+import { neededRole } from './explain.ts'
+
+export interface TokenProvider {
+  /**
+   * A token with some life left.
+   *
+   * @throws {TokenUnavailable}
+   */
+  get(): Promise<string>
+  /**
+   * Graph answered 401 to this token.
+   *
+   * @returns whether another token may be had: `get` and ask Graph once more
+   */
+  reject(token: string): boolean
+  readonly state: TokenState
+  close(): void
+}
+
+export type TokenState = 'none' | 'valid' | 'roleMissing' | 'renewalFailing'
+
+/** Told what happens, for logs and metrics. */
+export interface TokenObserver {
+  exchanged(token: AppToken): void
+  failed(failure: ExchangeFailed, retryInMs: number): void
+}
+
+export interface TokenProviderOptions {
+  readonly exchange: Exchange
+  readonly clock: Clock
+  /** 0 ≤ n < 1: spreads retries. */
+  readonly random: () => number
+  readonly observer: TokenObserver
+}
+
+/** A token this close to its end is not sent: it could expire on the way. */
+const expiryMarginMs = 10_000
+/** Renewal begins this long before the end, or with a quarter of the life left, whichever is later. */
+const renewBeforeMs = 10 * 60_000
+/** A grant made a moment ago is in the next token only, so a token without the role is not kept. */
+const renewRolelessMs = 60_000
+const firstRetryMs = 1_000
+const longestRetryMs = 60_000
+/** Tokens that Graph calls invalid are replaced at most this often, or each 401 would cost an exchange. */
+const forcedEveryMs = 30_000
+
+export function createTokenProvider({
+  exchange,
+  clock,
+  random,
+  observer,
+}: TokenProviderOptions): TokenProvider {
+  let held: AppToken | undefined
+  let exchanging: Promise<void> | undefined
+  let failures = 0
+  let lastFailure = ''
+  let retryAt = 0
+  let forcedAt = Number.NEGATIVE_INFINITY
+  let cancelTimer = (): void => {}
+  let isClosed = false
+
+  /** The held token, if it may still be sent. */
+  const usable = (): AppToken | undefined =>
+    held !== undefined && clock.now() < held.expiresAt - expiryMarginMs ? held : undefined
+  const lacksRole = (token: AppToken): boolean => !token.roles.includes(neededRole)
+
+  function renewIn(delayMs: number): void {
+    cancelTimer()
+    if (!isClosed) cancelTimer = clock.after(delayMs, () => void renew())
+  }
+
+  /** Never rejects: what went wrong is kept for whoever asks. */
+  function renew(): Promise<void> {
+    exchanging ??= exchange()
+      .then(keep, backOff)
+      .finally(() => {
+        exchanging = undefined
+      })
+    return exchanging
+  }
+
+  function keep(token: AppToken): void {
+    if (isClosed) return
+    held = token
+    failures = 0
+    const lifeMs = token.expiresAt - clock.now()
+    const renewInMs = Math.max(lifeMs - renewBeforeMs, lifeMs * 0.75)
+    renewIn(Math.max(firstRetryMs, lacksRole(token) ? Math.min(renewInMs, renewRolelessMs) : renewInMs))
+    observer.exchanged(token)
+  }
+
+  function backOff(error: unknown): void {
+    if (isClosed) return
+    const failure =
+      error instanceof ExchangeFailed
+        ? error
+        : new ExchangeFailed(`the token exchange failed: ${String(error)}`)
+    const backOffMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures) * (0.75 + random() / 4)
+    const waitMs = Math.min(Math.max(backOffMs, failure.retryAfterMs ?? 0), 10 * longestRetryMs)
+    failures += 1
+    lastFailure = failure.message
+    retryAt = clock.now() + waitMs
+    renewIn(waitMs)
+    observer.failed(failure, waitMs)
+  }
+
+  return {
+    async get() {
+      const token = usable()
+      if (token !== undefined) return token.value
+      if (exchanging !== undefined || failures === 0 || clock.now() >= retryAt) await renew()
+      const renewed = usable()
+      if (renewed !== undefined) return renewed.value
+      throw new TokenUnavailable(Math.max(firstRetryMs, retryAt - clock.now()), lastFailure)
+    },
+
+    reject(token) {
+      if (held?.value !== token) return true
+      if (clock.now() - forcedAt < forcedEveryMs) return false
+      forcedAt = clock.now()
+      held = undefined
+      void renew()
+      return true
+    },
+
+    get state() {
+      const token = usable()
+      if (token === undefined) return 'none'
+      if (lacksRole(token)) return 'roleMissing'
+      return failures > 0 ? 'renewalFailing' : 'valid'
+    },
+
+    close() {
+      isClosed = true
+      cancelTimer()
+    },
+  }
+}
