@@ -1,0 +1,39 @@
+/**
+ * Is this 200 the session that was asked for, whole, and no more than was asked for?
+ *
+ * A rule may grant only some properties, and one wrong body in the cache would be given to every caller: so nothing
+ * from Graph is believed unread.
+ *
+ * @module
+ */
+
+import { parseJsonObject } from '../json.ts'
+import type { OutboundResponse } from '../outbound/index.ts'
+import type { SessionQuestion } from './question.ts'
+import { GraphAnswerInvalid } from './errors.ts'
+
+/** @throws {GraphAnswerInvalid} */
+export function assertSessionAnswer(response: OutboundResponse, question: SessionQuestion): void {
+  const coding = response.headers['content-encoding']
+  if (coding !== undefined && coding !== 'identity') {
+    throw new GraphAnswerInvalid(`it is encoded (${String(coding).slice(0, 40)}), which was not asked for`)
+  }
+  const type = response.headers['content-type']
+  if (typeof type !== 'string' || !/^application\/json\s*(;|$)/i.test(type)) {
+    throw new GraphAnswerInvalid(`its content type is not JSON: ${String(type).slice(0, 80)}`)
+  }
+  const session = parseJsonObject(response.body)
+  if (session === undefined)
+    throw new GraphAnswerInvalid(`its ${response.body.length} bytes are no JSON object`)
+  const id = session['id']
+  if (id !== undefined && (typeof id !== 'string' || id.toLowerCase() !== question.sessionId)) {
+    throw new GraphAnswerInvalid('it has the id of another session')
+  }
+  if (question.select === null) return
+  const extra = Object.keys(session).find(
+    (key) => key !== 'id' && !key.startsWith('@') && !question.select?.includes(key),
+  )
+  if (extra !== undefined) {
+    throw new GraphAnswerInvalid(`it has a property that $select did not ask for: ${extra.slice(0, 64)}`)
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * The gate: one for the whole application, between every trip and Graph. It is the circuit breaker, too.
+ *
+ * Graph throttles an application, not a key, and counts each retry against it; so when it says stop, nothing more is
+ * asked until the time it gave has passed. Then one trip goes first, and the others follow once it is back.
+ *
+ * @module
+ */
+
+import { GraphThrottled } from './errors.ts'
+
+export interface Gate {
+  /**
+   * Asks to pass. Whoever passes must report exactly one outcome.
+   *
+   * @throws {GraphThrottled} shut
+   */
+  enter(): Pass
+  /** Milliseconds until it opens; 0 when it is open. */
+  readonly shutForMs: number
+}
+
+export interface Pass {
+  /** Graph answered, whatever it said of the question. */
+  served(): void
+  /** Graph failed: 5xx, a reset, no answer in time. */
+  failed(): void
+  /**
+   * Graph asked us to wait.
+   *
+   * @param retryAfterMs as it said; `undefined` when it did not say
+   */
+  throttled(retryAfterMs: number | undefined): void
+  /** The trip ended without an answer about Graph (no token, dropped). */
+  abandoned(): void
+}
+
+const failuresThatShut = 5
+const shortestMs = 100
+const longestMs = 5 * 60_000
+const firstBackOffMs = 1_000
+const longestBackOffMs = 60_000
+
+export function createGate(now: () => number): Gate {
+  let shutUntil = 0
+  /** Shut at least once since the last success: only a probe may pass. */
+  let isProbing = false
+  let probe: Pass | undefined
+  let consecutiveFailures = 0
+  let backOffs = 0
+  let reason = ''
+
+  function shut(forMs: number, why: string): void {
+    shutUntil = Math.max(shutUntil, now() + forMs)
+    isProbing = true
+    reason = why
+  }
+
+  function backOff(): number {
+    const forMs = Math.min(longestBackOffMs, firstBackOffMs * 2 ** backOffs)
+    backOffs += 1
+    return forMs
+  }
+
+  function createPass(): Pass {
+    let isReported = false
+    const report = (outcome: () => void) => (): void => {
+      if (isReported) return
+      isReported = true
+      if (probe === pass) probe = undefined
+      outcome()
+    }
+    const pass: Pass = {
+      served: report(() => {
+        consecutiveFailures = 0
+        // An answer to a trip from before the gate shut says nothing about now.
+        if (now() < shutUntil) return
+        backOffs = 0
+        isProbing = false
+      }),
+      failed: report(() => {
+        consecutiveFailures += 1
+        if (isProbing || consecutiveFailures >= failuresThatShut) {
+          shut(backOff(), 'Graph failed several times in a row')
+        }
+      }),
+      throttled: (retryAfterMs) =>
+        report(() => {
+          shut(
+            retryAfterMs === undefined ? backOff() : Math.min(longestMs, Math.max(shortestMs, retryAfterMs)),
+            'Graph asked this application to slow down',
+          )
+        })(),
+      abandoned: report(() => {}),
+    }
+    return pass
+  }
+
+  return {
+    enter() {
+      const waitMs = shutUntil - now()
+      if (waitMs > 0) throw new GraphThrottled(waitMs, reason)
+      if (isProbing && probe !== undefined)
+        throw new GraphThrottled(firstBackOffMs, `${reason}; being probed`)
+      const pass = createPass()
+      if (isProbing) probe = pass
+      return pass
+    },
+    get shutForMs() {
+      return Math.max(0, shutUntil - now())
+    },
+  }
+}
