@@ -1,0 +1,85 @@
+/**
+ * Have we a usable answer? If not, one trip brings it, however many wait.
+ *
+ * @module
+ */
+
+import { LRUCache } from 'lru-cache'
+import { type Answer, createEntry, type Entry, isFresh, type Windows } from './entry.ts'
+import { createFlights } from './flights.ts'
+import type { Store } from './memory.ts'
+
+export interface Cache {
+  /**
+   * @param fetch one trip for this key; it alone decides what may be stored, by resolving
+   * @param leaves aborts when the caller leaves
+   * @throws whatever `fetch` rejects with; `leaves.reason`
+   */
+  read(key: string, fetch: () => Promise<Answer>, leaves: AbortSignal): Promise<Found>
+  readonly store: Store
+  readonly inTheAir: number
+  /** Resolves once every trip under way has landed. */
+  landed(): Promise<void>
+}
+
+export interface Found {
+  readonly entry: Entry
+  readonly how: Outcome
+}
+
+/** How an answer came about: RFC 9211 §2 in our words. */
+export type Outcome = 'hit' | 'miss' | 'expired' | 'collapsed'
+
+export interface CacheOptions {
+  readonly store: Store
+  readonly windows: Windows
+  readonly now: () => number
+}
+
+/** A failure that would repeat itself: it may ask that its key be left alone for a while. */
+interface BackOff {
+  readonly error: unknown
+  readonly until: number
+}
+
+const mostBackOffs = 10_000
+
+export function createCache({ store, windows, now }: CacheOptions): Cache {
+  const flights = createFlights<Entry>()
+  const backOffs = new LRUCache<string, BackOff>({ max: mostBackOffs })
+
+  async function trip(key: string, fetch: () => Promise<Answer>): Promise<Entry> {
+    const backOff = backOffs.get(key)
+    if (backOff !== undefined && now() < backOff.until) throw backOff.error
+    try {
+      const entry = createEntry(await fetch(), now(), windows)
+      // A 404 takes the place of a 200: what Graph no longer has, we no longer have.
+      store.set(key, entry)
+      return entry
+    } catch (error) {
+      const forMs = backOffMs(error)
+      if (forMs > 0) backOffs.set(key, { error, until: now() + forMs })
+      throw error
+    }
+  }
+
+  return {
+    async read(key, fetch, leaves) {
+      const stored = store.get(key)
+      if (stored !== undefined && isFresh(stored, now())) return { entry: stored, how: 'hit' }
+      const { landed, isCollapsed } = await flights.join(key, () => trip(key, fetch), leaves)
+      return { entry: landed, how: isCollapsed ? 'collapsed' : stored === undefined ? 'miss' : 'expired' }
+    },
+    store,
+    get inTheAir() {
+      return flights.inTheAir
+    },
+    landed: () => flights.landed(),
+  }
+}
+
+function backOffMs(error: unknown): number {
+  return error instanceof Error && 'backOffMs' in error && typeof error.backOffMs === 'number'
+    ? error.backOffMs
+    : 0
+}
