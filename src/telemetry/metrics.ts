@@ -1,0 +1,95 @@
+/**
+ * What is counted. Labels come from small fixed sets: never a subject, a workspace or a session.
+ *
+ * @module
+ */
+
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+export interface Metrics {
+  /**
+   * One request answered.
+   *
+   * @param outcome how the cache came by the answer; `none` when it was not asked
+   */
+  answered(status: number, outcome: string, durationMs: number): void
+  /** A request that the parser refused, by Node's error code. */
+  unparsable(code: string): void
+  /** @param outcome Graph's status, or the RFC 9209 name of what failed */
+  graphCalled(outcome: number | string, durationMs: number): void
+  exchanged(isSuccess: boolean): void
+  keysFetched(issuer: string, isSuccess: boolean): void
+  certificateReloaded(isSuccess: boolean): void
+  /** Content type and text of the exposition. */
+  expose(): Promise<{ readonly type: string; readonly text: string }>
+}
+
+/** Read at each scrape. */
+export interface Gauges {
+  readonly inFlight: () => number
+  readonly cacheEntries: () => number
+  readonly cacheBytes: () => number
+  readonly tripsInTheAir: () => number
+  readonly gateShutSeconds: () => number
+  readonly auditPendingBytes: () => number
+  /** 1 or 0. */
+  readonly ready: () => number
+}
+
+const prefix = 'session_gateway_'
+const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+export function createMetrics(gauges: Gauges): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> =>
+    new Counter({ name: `${prefix}${name}`, help, labelNames, registers })
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]): Histogram<L> =>
+    new Histogram({ name: `${prefix}${name}`, help, labelNames, buckets: latencyBuckets, registers })
+
+  const requests = counter('requests_total', 'Requests answered', ['status', 'cache'])
+  const duration = histogram('request_duration_seconds', 'Time from a request to its answer', ['cache'])
+  const unparsable = counter('unparsable_requests_total', 'Requests that the HTTP parser refused', ['code'])
+  const graphCalls = counter('graph_calls_total', 'Calls to Graph, by status or failure', ['outcome'])
+  const graphDuration = histogram('graph_call_duration_seconds', 'Time of one call to Graph', [])
+  const exchanges = counter('token_exchanges_total', 'Exchanges for an app-only token', ['result'])
+  const keyFetches = counter('issuer_key_fetches_total', 'Fetches of an issuer’s keys', ['issuer', 'result'])
+  const certificates = counter('certificate_reloads_total', 'TLS certificate files that changed', ['result'])
+  const resultOf = (isSuccess: boolean): string => (isSuccess ? 'success' : 'failure')
+
+  const gaugeHelp: readonly [name: string, help: string, read: () => number][] = [
+    ['requests_in_flight', 'Requests not answered yet', gauges.inFlight],
+    ['cache_entries', 'Entries in the cache', gauges.cacheEntries],
+    ['cache_bytes', 'Bytes that the cache counts for its entries', gauges.cacheBytes],
+    ['graph_trips_in_flight', 'Trips to Graph under way', gauges.tripsInTheAir],
+    ['graph_gate_shut_seconds', 'Time until Graph may be asked again; 0 when it may', gauges.gateShutSeconds],
+    ['audit_pending_bytes', 'Audit records that the sink has not taken yet', gauges.auditPendingBytes],
+    ['ready', 'Whether this replica is ready', gauges.ready],
+  ]
+  for (const [name, help, read] of gaugeHelp) {
+    const gauge: Gauge = new Gauge({
+      name: `${prefix}${name}`,
+      help,
+      registers: [],
+      collect: () => gauge.set(read()),
+    })
+    registry.registerMetric(gauge)
+  }
+
+  return {
+    answered(status, outcome, durationMs) {
+      requests.inc({ status: String(status), cache: outcome })
+      duration.observe({ cache: outcome }, durationMs / 1000)
+    },
+    unparsable: (code) => unparsable.inc({ code }),
+    graphCalled(outcome, durationMs) {
+      graphCalls.inc({ outcome: String(outcome) })
+      graphDuration.observe(durationMs / 1000)
+    },
+    exchanged: (isSuccess) => exchanges.inc({ result: resultOf(isSuccess) }),
+    keysFetched: (issuer, isSuccess) => keyFetches.inc({ issuer, result: resultOf(isSuccess) }),
+    certificateReloaded: (isSuccess) => certificates.inc({ result: resultOf(isSuccess) }),
+    expose: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+  }
+}
