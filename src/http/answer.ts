@@ -1,0 +1,131 @@
+/**
+ * Answers: what a found entry, or an error, becomes on the wire.
+ *
+ * @module
+ */
+
+import type { Found } from '../cache/index.ts'
+import { Unauthenticated } from '../callers/index.ts'
+import type { GatewayError } from '../errors.ts'
+import { etagMatches } from './conditional.ts'
+import { MethodNotAllowed } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+
+export interface Answer {
+  readonly status: number
+  /** Names and values in turn, as `writeHead` takes them. */
+  readonly headers: string[]
+  /** Bytes, one character each (latin1). */
+  readonly body: string
+}
+
+/** The name by which this cache and proxy speaks of itself (RFC 9211 §2, RFC 9209 §2). */
+const self = 'session-gateway'
+
+/** A found entry: 200, 304, or Graph's own 404 or 410 in our envelope. */
+export function answerFound(exchange: Exchange, found: Found, now: number): Answer {
+  const { entry } = found
+  const telling = ['cache-status', cacheStatus(found, now)]
+  // RFC 9111 §5.1: an answer made for another request has an age, however small.
+  if (found.how === 'hit' || found.how === 'collapsed') {
+    telling.push('age', String(Math.max(0, Math.floor((now - entry.storedAt) / 1000))))
+  }
+  if (entry.status !== 200) {
+    const message = 'Microsoft Graph has no such session in this workspace.'
+    return envelope(exchange, entry.status, { code: entry.errorCode ?? 'itemNotFound', message }, telling)
+  }
+  telling.push('etag', entry.etag, 'cache-control', 'private, no-cache')
+  if (etagMatches(exchange.request.headers['if-none-match'], entry.etag)) {
+    return { status: 304, headers: [...identifying(exchange), ...telling], body: '' }
+  }
+  return {
+    status: 200,
+    headers: [
+      ...identifying(exchange),
+      ...telling,
+      ...entry.headers.flat(),
+      'content-length',
+      String(entry.body.length),
+    ],
+    body: entry.body,
+  }
+}
+
+/** Any error, in Graph's envelope, so that Graph's clients read it like one of Graph's own. */
+export function answerError(exchange: Exchange, error: GatewayError): Answer {
+  const headers: string[] = []
+  if (error.proxyError !== undefined) headers.push('proxy-status', `${self}; error=${error.proxyError}`)
+  if (error.retryAfterMs !== undefined) {
+    headers.push('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))))
+  }
+  if (error instanceof Unauthenticated) {
+    // RFC 6750 §3.1: no error code for a request that showed no token.
+    headers.push(
+      'www-authenticate',
+      `Bearer realm="${self}"${error.hasToken ? ', error="invalid_token"' : ''}`,
+    )
+  }
+  if (error instanceof MethodNotAllowed) headers.push('allow', 'GET, HEAD')
+  return envelope(exchange, error.status, { code: error.code, message: error.message }, headers)
+}
+
+/** The parts of an exchange that an answer names. */
+export type Identified = Pick<Exchange, 'requestId' | 'clientRequestId' | 'arrivedAt'>
+
+/** Graph's error envelope ("Microsoft Graph error responses and resource types"). */
+export function envelope(
+  exchange: Identified,
+  status: number,
+  error: { readonly code: string; readonly message: string },
+  headers: readonly string[],
+): Answer {
+  const json = JSON.stringify({
+    error: {
+      ...error,
+      innerError: {
+        date: new Date(exchange.arrivedAt).toISOString().slice(0, 19),
+        'request-id': exchange.requestId,
+        'client-request-id': exchange.clientRequestId ?? exchange.requestId,
+      },
+    },
+  })
+  const body = Buffer.from(json, 'utf8').toString('latin1')
+  return {
+    status,
+    headers: [
+      ...identifying(exchange),
+      ...headers,
+      ...(headers.includes('cache-control') ? [] : ['cache-control', 'no-store']),
+      'content-type',
+      'application/json; charset=utf-8',
+      'content-length',
+      String(body.length),
+    ],
+    body,
+  }
+}
+
+function identifying({ requestId, clientRequestId }: Identified): string[] {
+  return [
+    'request-id',
+    requestId,
+    ...(clientRequestId === undefined ? [] : ['client-request-id', clientRequestId]),
+    'x-content-type-options',
+    'nosniff',
+  ]
+}
+
+/** RFC 9211. */
+function cacheStatus({ entry, how }: Found, now: number): string {
+  const ttl = Math.ceil((entry.freshUntil - now) / 1000)
+  switch (how) {
+    case 'hit':
+      return `${self}; hit; ttl=${ttl}`
+    case 'miss':
+      return `${self}; fwd=uri-miss; fwd-status=${entry.status}; stored`
+    case 'expired':
+      return `${self}; fwd=stale; fwd-status=${entry.status}; stored`
+    case 'collapsed':
+      return `${self}; fwd=uri-miss; fwd-status=${entry.status}; collapsed`
+  }
+}

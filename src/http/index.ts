@@ -1,0 +1,5 @@
+export { createJourney, type Journey, type Rooms } from './journey.ts'
+export { createPublicServer, type PublicServer } from './server.ts'
+export { createManagementServer } from './management.ts'
+export { createHealth, type Health } from './health.ts'
+export { watchTlsFiles, type TlsFiles } from './tls.ts'

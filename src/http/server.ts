@@ -1,0 +1,173 @@
+/**
+ * The public server: connections, TLS, the parser's edge, and Express, where the journey lives.
+ *
+ * Whatever Node would answer by itself (a missing Host, an unknown expectation, CONNECT, bytes that are not HTTP) is
+ * answered here instead, so that every answer has the same form.
+ *
+ * @module
+ */
+
+import { randomUUID } from 'node:crypto'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import express from 'express'
+import type { GatewayError } from '../errors.ts'
+import { type Answer, envelope } from './answer.ts'
+import { ExpectationFailed } from './errors.ts'
+import type { Journey } from './journey.ts'
+import { hasBody } from './sanity.ts'
+import type { TlsFiles } from './tls.ts'
+
+export interface PublicServer {
+  readonly server: Server
+  /** Requests not answered yet. */
+  readonly inFlight: number
+  /** From now on each answer ends its connection. */
+  closeConnectionsAsTheyAnswer(): void
+}
+
+export interface PublicServerOptions {
+  readonly journey: Journey
+  readonly tls: TlsFiles | undefined
+  /** The parser refused something, by Node's error code. */
+  readonly onUnparsable: (code: string) => void
+  /** A fault of ours that no answer could be made of. */
+  readonly onFault: (error: unknown) => void
+}
+
+const limits: ServerOptions = {
+  /** Longer than the usual idle time of load balancers (60 s), so that they close first and no request meets a reset. */
+  keepAliveTimeout: 75_000,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  // Answered by us, in our form.
+  requireHostHeader: false,
+}
+const tlsLimits = { minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const
+
+export function createPublicServer({
+  journey,
+  tls,
+  onUnparsable,
+  onFault,
+}: PublicServerOptions): PublicServer {
+  let inFlight = 0
+  let isClosing = false
+  /** Connections that end with the answer under way: what follows on them is not read. */
+  const ending = new WeakSet<Socket>()
+  const answering = new WeakMap<Socket, number>()
+
+  const refusals = new WeakMap<IncomingMessage, GatewayError>()
+  const app = express().disable('x-powered-by').disable('etag').set('query parser', false)
+  app.use((request, response) => journey(request, response, refusals.get(request)))
+  // Express's own last resort would answer in HTML, so it is given one of ours; its types leave that out.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const dispatch = app as unknown as (
+    request: IncomingMessage,
+    response: ServerResponse,
+    lastResort: (error?: unknown) => void,
+  ) => void
+
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request
+    if (ending.has(socket)) return
+    inFlight += 1
+    answering.set(socket, (answering.get(socket) ?? 0) + 1)
+    response.once('close', () => {
+      inFlight -= 1
+      answering.set(socket, (answering.get(socket) ?? 1) - 1)
+    })
+    if (isClosing) response.shouldKeepAlive = false
+    // Bytes behind a body that nobody will read may look like another request.
+    if (hasBody(request)) ending.add(socket)
+    dispatch(request, response, (error) => {
+      // Express passes by every handler when it cannot parse a target. The journey can say what is wrong with it.
+      if (error === undefined) return void journey(request, response, refusals.get(request)).catch(fault)
+      fault(error)
+    })
+    function fault(error: unknown): void {
+      onFault(error)
+      socket.destroy()
+    }
+  }
+
+  const server = tls === undefined ? createHttpServer(limits, handle) : createTlsServer(tls, handle)
+
+  server.on('checkContinue', handle)
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    refusals.set(request, new ExpectationFailed())
+    handle(request, response)
+  })
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    onUnparsable('CONNECT')
+    endWith(socket, 405, { code: 'notAllowed', message: 'This gateway only reads: use GET or HEAD.' }, [
+      'allow',
+      'GET, HEAD',
+    ])
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const code = error.code ?? 'unknown'
+    if (code === 'ECONNRESET') return void socket.destroy()
+    onUnparsable(code)
+    // In the middle of another answer these bytes would be taken for a part of it.
+    if ((answering.get(socket) ?? 0) > 0) return void socket.destroy()
+    const [status, message] = parserAnswers[code] ?? [
+      400,
+      'This is not an HTTP/1.1 request that can be read.',
+    ]
+    endWith(socket, status, { code: 'invalidRequest', message })
+  })
+
+  return {
+    server,
+    get inFlight() {
+      return inFlight
+    },
+    closeConnectionsAsTheyAnswer() {
+      isClosing = true
+    },
+  }
+}
+
+function createTlsServer(tls: TlsFiles, handle: RequestListener): Server {
+  const server = createHttpsServer({ ...limits, ...tlsLimits, ...tls.current }, handle)
+  tls.onChange((pair) => server.setSecureContext({ ...tlsLimits, ...pair }))
+  return server
+}
+
+const parserAnswers: Readonly<Record<string, readonly [status: number, message: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'The request headers are larger than 16 KiB in all.'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request did not arrive in time.'],
+}
+
+/** An answer where there is no response object to write it with; the connection ends with it. */
+function endWith(
+  socket: Duplex,
+  status: number,
+  error: { readonly code: string; readonly message: string },
+  headers: readonly string[] = [],
+): void {
+  if (!socket.writable) return void socket.destroy()
+  const exchange = { requestId: randomUUID(), clientRequestId: undefined, arrivedAt: Date.now() }
+  const proxyStatus = ['proxy-status', 'session-gateway; error=http_request_error']
+  const answer: Answer = envelope(exchange, status, error, [
+    ...proxyStatus,
+    ...headers,
+    'connection',
+    'close',
+  ])
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, `date: ${new Date().toUTCString()}`]
+  for (let at = 0; at < answer.headers.length; at += 2)
+    lines.push(`${answer.headers[at]}: ${answer.headers[at + 1]}`)
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${answer.body}`, 'latin1')
+}
