@@ -1,0 +1,185 @@
+/**
+ * The composition root: from a configuration to a gateway that listens, drains and stops.
+ *
+ * Every part is made here and handed what it needs; whatever has to be ended is ended in reverse order.
+ *
+ * @module
+ */
+
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Writable } from 'node:stream'
+import { createAccess } from './access/index.ts'
+import { createTrail, type Trail } from './audit/index.ts'
+import { createCache, createMemoryStore } from './cache/index.ts'
+import type { Callers } from './callers/index.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { Config, Listen } from './config/index.ts'
+import { createGate, createGraphClient, type Gate } from './graph/index.ts'
+import {
+  createHealth,
+  createJourney,
+  createManagementServer,
+  createPublicServer,
+  type TlsFiles,
+} from './http/index.ts'
+import { callersFor, type Environment, outboundFor, tlsFor, tokensFor } from './parts.ts'
+import { createMetrics, type Log, type Metrics } from './telemetry/index.ts'
+import { roleMissingRemedy, type TokenProvider } from './token/index.ts'
+
+export interface Gateway extends AsyncDisposable {
+  /** Where callers connect. */
+  readonly address: AddressInfo
+  readonly managementAddress: AddressInfo
+  /** Becomes unready, goes on for `drain.delay`, finishes what has been asked, flushes the trail, stops. */
+  drain(): Promise<void>
+  /** Stops at once. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface Surroundings {
+  readonly log: Log
+  /** Where audit records go. */
+  readonly auditSink: Writable
+  readonly env: Environment
+  readonly clock?: Clock
+  /** 0 ≤ n < 1. */
+  readonly random?: () => number
+}
+
+/** Records waiting for a sink that does not keep up; some 5,000 reads. */
+const maxPendingAuditBytes = 4 * 1024 * 1024
+const drainPollMs = 20
+
+/** @throws {Error} a file cannot be read, or an address cannot be listened on; the message names the key */
+export async function startGateway(config: Config, surroundings: Surroundings): Promise<Gateway> {
+  const { log, auditSink, clock = systemClock, random = Math.random } = surroundings
+  await using starting = new AsyncDisposableStack()
+
+  const outbound = await outboundFor(config, clock)
+  starting.defer(() => outbound.close())
+  const gate = createGate(clock.now)
+  const store = createMemoryStore(config.cache.memory)
+  const cache = createCache({
+    store,
+    windows: { freshForMs: config.cache.freshFor, notFoundForMs: config.cache.notFoundFor },
+    now: clock.now,
+  })
+  const trail = createTrail({ sink: auditSink, maxPendingBytes: maxPendingAuditBytes })
+
+  const metrics: Metrics = createMetrics({
+    inFlight: () => publicServer.inFlight,
+    cacheEntries: () => store.entries,
+    cacheBytes: () => store.bytes,
+    tripsInTheAir: () => cache.inTheAir,
+    gateShutSeconds: () => gate.shutForMs / 1000,
+    auditPendingBytes: () => trail.pendingBytes,
+    ready: () => (health.isReady ? 1 : 0),
+  })
+
+  const tokens = tokensFor(config, { outbound, clock, random, log, metrics })
+  starting.defer(() => tokens.close())
+  const graph = createGraphClient({
+    origin: config.graph.endpoint,
+    deadlineMs: config.graph.deadline,
+    maxBodyBytes: config.graph.maxBody,
+    outbound,
+    tokens,
+    gate,
+    clock,
+    observer: {
+      called: (outcome, _trip, durationMs) => metrics.graphCalled(outcome, durationMs),
+      roleMissing: (trip) => log.error({ ...trip }, roleMissingRemedy(config.identity.clientId)),
+    },
+  })
+  const callers = callersFor(config.issuers, { outbound, clock, log, metrics, env: surroundings.env })
+  starting.defer(() => callers.close())
+  const access = createAccess(config.access, clock.now)
+
+  const health = createHealth({
+    canServe: () => tokens.state !== 'none' && callers.canVerify,
+    auditProblem: () => trail.problem,
+    degraded: () => degradations({ tokens, callers, gate, tls }),
+    startupGraceMs: config.server.startupGrace,
+    now: clock.now,
+  })
+  const { selectable } = config.graph
+  const journey = createJourney({ callers, selectable, access, cache, graph, trail, clock, log, metrics })
+
+  const tls = await tlsFor(config, { clock, log, metrics })
+  if (tls !== undefined) starting.defer(() => tls.close())
+  const publicServer = createPublicServer({
+    journey,
+    tls,
+    onUnparsable: (code) => metrics.unparsable(code),
+    onFault: (error) => log.error({ err: error }, 'a request met a fault of the gateway'),
+  })
+  const management = createManagementServer({ health, metrics })
+
+  const managementAddress = await listen(
+    management,
+    config.server.management.listen,
+    'server.management.listen',
+  )
+  starting.defer(() => stop(management))
+  const address = await listen(publicServer.server, config.server.listen, 'server.listen')
+  starting.defer(() => stop(publicServer.server))
+  const running = starting.move()
+
+  async function drain(): Promise<void> {
+    const until = clock.now() + config.server.drain.timeout
+    health.drain()
+    await pause(clock, config.server.drain.delay)
+    publicServer.closeConnectionsAsTheyAnswer()
+    publicServer.server.close()
+    publicServer.server.closeIdleConnections()
+    while (publicServer.inFlight > 0 && clock.now() < until) await pause(clock, drainPollMs)
+    if (publicServer.inFlight > 0) {
+      log.warn({ cut: publicServer.inFlight }, 'server.drain.timeout is over: requests are being cut')
+    }
+    await settled(trail, until, clock)
+    await running.disposeAsync()
+  }
+
+  return { address, managementAddress, drain, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+function degradations(parts: {
+  tokens: TokenProvider
+  callers: Callers
+  gate: Gate
+  tls: TlsFiles | undefined
+}): string[] {
+  const { tokens, callers, gate, tls } = parts
+  return [
+    ...(tokens.state === 'valid' ? [] : [`token: ${tokens.state}`]),
+    ...callers.problems.map(({ issuer }) => `issuer ${issuer}: keys cannot be fetched`),
+    ...(gate.shutForMs > 0 ? ['graph: not to be asked just now'] : []),
+    ...(tls?.problem === undefined ? [] : ['server.tls: the new files do not work']),
+  ]
+}
+
+async function listen(server: Server, { host, port }: Listen, key: string): Promise<AddressInfo> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(new Error(`${key}: ${error.message}`, { cause: error })))
+    server.listen(port, host, resolve)
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error(`${key}: not an address with a port`)
+  return address
+}
+
+function stop(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve))
+}
+
+async function settled(trail: Trail, until: number, clock: Clock): Promise<void> {
+  await Promise.race([trail.flush(), pause(clock, Math.max(0, until - clock.now()))])
+}

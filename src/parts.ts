@@ -1,0 +1,161 @@
+/**
+ * The parts that take more than a line to make from the configuration: the way out, the token, the callers, TLS. What
+ * happens in them is bound here to the log and the metrics, so that the rooms themselves know neither.
+ *
+ * @module
+ */
+
+import { X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import {
+  type Callers,
+  createCallers,
+  createKeyHolder,
+  fetchKubernetes,
+  fetchOidc,
+  type Published,
+  type TrustedIssuer,
+} from './callers/index.ts'
+import type { Clock } from './clock.ts'
+import type { Config, IssuerConfig } from './config/index.ts'
+import { type TlsFiles, watchTlsFiles } from './http/index.ts'
+import { createOutbound, type Outbound } from './outbound/index.ts'
+import type { Log, Metrics } from './telemetry/index.ts'
+import {
+  createExchange,
+  createTokenProvider,
+  neededRole,
+  roleMissingRemedy,
+  type TokenProvider,
+} from './token/index.ts'
+
+/** The process's environment: Kubernetes tells every pod in it where its API server is. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+interface Tools {
+  readonly outbound: Outbound
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+export async function outboundFor({ outbound: { caFile } }: Config, clock: Clock): Promise<Outbound> {
+  if (caFile === undefined) return createOutbound({ clock })
+  try {
+    const extraCa = await readFile(caFile, 'utf8')
+    // TLS would pass over what it cannot read, and say so at the first connection only.
+    assertCertificate(extraCa)
+    return createOutbound({ clock, extraCa })
+  } catch (error) {
+    throw new Error(
+      `outbound.caFile: ${error instanceof Error ? error.message : String(error)} (${caFile})`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+function assertCertificate(pem: string): void {
+  const { subject } = new X509Certificate(pem)
+  if (subject === '') throw new Error('the certificate has no subject')
+}
+
+export function tokensFor(
+  { identity, graph }: Config,
+  { outbound, clock, log, metrics, random }: Tools & { random: () => number },
+): TokenProvider {
+  const exchange = createExchange({
+    tenantId: identity.tenantId,
+    clientId: identity.clientId,
+    authorityHost: identity.authorityHost,
+    credential: identity.credential,
+    outbound,
+    clock,
+    deadlineMs: graph.deadline,
+  })
+  const provider = createTokenProvider({
+    exchange,
+    clock,
+    random,
+    observer: {
+      exchanged(token) {
+        metrics.exchanged(true)
+        const expires = new Date(token.expiresAt).toISOString()
+        if (token.roles.includes(neededRole)) log.info({ expires }, 'new app-only token')
+        else log.error({ expires, roles: token.roles }, roleMissingRemedy(identity.clientId))
+      },
+      failed(failure, retryInMs) {
+        metrics.exchanged(false)
+        log.error({ retryInMs: Math.round(retryInMs) }, `no new app-only token: ${failure.message}`)
+      },
+    },
+  })
+  // The first one is fetched before anybody asks; what goes wrong with it is told to the observer.
+  provider.get().catch(() => {})
+  return provider
+}
+
+export function callersFor(
+  configured: readonly IssuerConfig[],
+  { outbound, clock, log, metrics, env }: Tools & { env: Environment },
+): Callers {
+  function trusted(issuer: Exclude<IssuerConfig, { type: 'anonymous' }>): TrustedIssuer {
+    const { name } = issuer
+    const fetchPublished = (): Promise<Published> =>
+      issuer.type === 'oidc'
+        ? fetchOidc(issuer, outbound)
+        : fetchKubernetes({ ...issuer, apiServer: issuer.apiServer ?? apiServerFrom(env) }, clock)
+    const keys = createKeyHolder({
+      fetchPublished,
+      clock,
+      observer(problem, hasChanged) {
+        metrics.keysFetched(name, problem === undefined)
+        if (problem !== undefined)
+          log.error({ issuer: name }, `the issuer's keys could not be fetched: ${problem}`)
+        else if (hasChanged) log.info({ issuer: name }, 'new issuer keys')
+      },
+    })
+    return {
+      keys,
+      demands: {
+        name,
+        audience: issuer.audience,
+        clockToleranceMs: issuer.clockTolerance,
+        subject: issuer.type === 'oidc' ? { claim: issuer.subject } : 'kubernetes',
+        require: issuer.type === 'oidc' ? issuer.require : {},
+      },
+    }
+  }
+
+  const anonymous = configured.find((issuer) => issuer.type === 'anonymous')
+  return createCallers({
+    issuers: configured.filter((issuer) => issuer.type !== 'anonymous').map(trusted),
+    anonymous: anonymous && { issuer: anonymous.name, subject: anonymous.subject },
+    clock,
+  })
+}
+
+/** As every pod is told; outside a cluster the name that only a cluster resolves, and an error that says so. */
+function apiServerFrom(env: Environment): string {
+  const host = env['KUBERNETES_SERVICE_HOST']
+  if (host === undefined || host === '') return 'https://kubernetes.default.svc'
+  const port = env['KUBERNETES_SERVICE_PORT'] ?? '443'
+  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+export async function tlsFor(
+  { server: { tls } }: Config,
+  { clock, log, metrics }: Omit<Tools, 'outbound'>,
+): Promise<TlsFiles | undefined> {
+  if (tls === 'off') return undefined
+  return watchTlsFiles({
+    ...tls,
+    clock,
+    observer(problem) {
+      metrics.certificateReloaded(problem === undefined)
+      if (problem === undefined) log.info('new TLS certificate')
+      else log.error(`server.tls: the new files are not used: ${problem}`)
+    },
+  })
+}
