@@ -1,0 +1,42 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startEmulator } from '../emulator/index.ts'
+import { askedToStop, complain, say } from './terminal.ts'
+
+/** Runs the emulator until it is asked to stop, and returns the exit code. */
+export async function emulate(portText: string): Promise<number> {
+  const port = Number(portText)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    complain(`--port: ${JSON.stringify(portText)} is not a port; give a number from 0 to 65535`)
+    return 1
+  }
+  const stop = askedToStop()
+  const folder = await mkdtemp(join(tmpdir(), 'session-gateway-emulator-'))
+  try {
+    await using emulator = await startEmulator({ port })
+    const caFile = join(folder, 'ca.pem')
+    await writeFile(caFile, emulator.caPem)
+    say(`# The emulator listens. A gateway uses it with:
+outbound:
+  caFile: ${caFile}
+graph:
+  endpoint: ${emulator.url}
+identity:
+  tenantId: ${emulator.entra.tenantId}
+  clientId: ${emulator.entra.clientId}
+  authorityHost: ${emulator.url}
+  credential: { type: secret, value: ${emulator.entra.clientSecret} }
+issuers:
+  emulated: { type: oidc, issuer: ${emulator.issuer.url}, audience: session-gateway }
+
+# A caller's token, and a fault:
+#   curl --cacert ${caFile} ${emulator.url}/_emulator/tokens -d '{"claims":{"sub":"me"}}'
+#   curl --cacert ${caFile} ${emulator.url}/_emulator/faults -d '{"part":"graph","fault":{"kind":"status","status":429,"retryAfter":"5"}}'
+# Ctrl-C ends it.`)
+    await stop
+    return 0
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * What the commands say to whoever runs them. The only place that writes to the terminal besides the log and the trail.
+ *
+ * @module
+ */
+
+import type { Finding } from '../config/index.ts'
+
+export function say(line = ''): void {
+  process.stdout.write(`${line}\n`)
+}
+
+export function complain(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+/** As in `gateway.yaml:12:5  access.triage.rate: …`. */
+export function describeFinding({ path, message, where }: Finding): string {
+  return `${where === undefined ? '' : `${where}  `}${path === '' ? '' : `${path}: `}${message}`
+}
+
+/** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
+export function askedToStop(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let hasAsked = false
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (hasAsked) process.exit(1)
+        hasAsked = true
+        resolve(signal)
+      })
+    }
+  })
+}

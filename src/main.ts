@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+/**
+ * The program: arguments in, exit codes out.
+ *
+ * 0: done, or drained. 1: the configuration or the start failed, or a check said no. 2: the arguments are wrong.
+ *
+ * @module
+ */
+
+import { Command } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
+
+/** Where `config/` is, from `src/` and from `dist/` alike. */
+const packageRoot = new URL('..', import.meta.url)
+
+const program = new Command('session-gateway')
+  .description(
+    'An authenticated, caching reverse proxy for Microsoft Security Copilot sessions.\n' +
+      'Callers show the identity their platform gave them; the gateway holds the Microsoft credential.',
+  )
+  .version(packageJson.version)
+  .showHelpAfterError()
+  .exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : 2)
+  })
+
+const configFiles = [
+  '-c, --config <file...>',
+  'YAML files, later ones layered over earlier ones (or GATEWAY_CONFIG, separated by ":")',
+] as const
+
+program
+  .command('serve')
+  .description('run the gateway until SIGTERM, then drain and exit')
+  .option(...configFiles)
+  .action(async ({ config = [] }: { config?: string[] }) => {
+    const { serve } = await import('./commands/serve.ts')
+    process.exitCode = await serve(config)
+  })
+
+program
+  .command('check-config')
+  .description('report every problem of the configuration, each with its path; exit 1 if there is one')
+  .option(...configFiles)
+  .action(async ({ config = [] }: { config?: string[] }) => {
+    const { checkConfig } = await import('./commands/check-config.ts')
+    process.exitCode = await checkConfig(config)
+  })
+
+program
+  .command('print-config')
+  .description(
+    'print the configuration in effect as YAML, each value with where it came from; secrets redacted',
+  )
+  .option(...configFiles)
+  .action(async ({ config = [] }: { config?: string[] }) => {
+    const { printEffectiveConfig } = await import('./commands/print-config.ts')
+    process.exitCode = await printEffectiveConfig(config)
+  })
+
+program
+  .command('demo')
+  .description('run the main job against an emulated Entra and Graph, step by step')
+  .option('--once', 'exit after the story: 0 only if every step did what it says')
+  .action(async ({ once = false }: { once?: boolean }) => {
+    const { demo } = await import('./commands/demo/index.ts')
+    process.exitCode = await demo({ once, configFile: new URL('config/demo.yaml', packageRoot) })
+  })
+
+program
+  .command('emulate')
+  .description('run the emulated Entra, Graph and issuers alone, for development')
+  .option('-p, --port <port>', 'the port to listen on, on loopback', '9443')
+  .action(async ({ port }: { port: string }) => {
+    const { emulate } = await import('./commands/emulate.ts')
+    process.exitCode = await emulate(port)
+  })
+
+await program.parseAsync()
