@@ -1,0 +1,63 @@
+/** Bytes on a socket, and the bytes that come back: for what no HTTP client would send. */
+
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+
+export interface RawAnswer {
+  /** Everything that came back until the other side closed, or `until` was satisfied. */
+  readonly text: string
+  /** Whether the other side closed the connection. */
+  readonly isClosed: boolean
+}
+
+export interface RawOptions {
+  readonly port: number
+  /** Speaks TLS when given. */
+  readonly ca?: string
+  /** Stop reading when this says so; otherwise when the other side closes. */
+  readonly until?: (text: string) => boolean
+}
+
+/** Sends the bytes as they are (latin1), each element of a list in a write of its own. */
+export function sendRaw(bytes: string | readonly string[], options: RawOptions): Promise<RawAnswer> {
+  const { port, ca, until = () => false } = options
+  return new Promise((resolve, reject) => {
+    const host = '127.0.0.1'
+    const socket: Socket =
+      ca === undefined ? connectTcp(port, host) : connectTls({ port, host, ca, servername: 'localhost' })
+    let text = ''
+    const done = (isClosed: boolean): void => {
+      resolve({ text, isClosed })
+      socket.destroy()
+    }
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk: string) => {
+      text += chunk
+      if (until(text)) done(false)
+    })
+    socket.on('close', () => done(true))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // A reset is a way of closing.
+      if (error.code === 'ECONNRESET' || error.code === 'EPIPE') done(true)
+      else reject(error)
+    })
+    socket.once(ca === undefined ? 'connect' : 'secureConnect', () => {
+      for (const part of typeof bytes === 'string' ? [bytes] : bytes) socket.write(part, 'latin1')
+    })
+  })
+}
+
+/** Satisfied by this many whole answers, by their Content-Length. */
+export function answers(count: number): (text: string) => boolean {
+  return (text) => {
+    let rest = text
+    for (let seen = 0; seen < count; seen += 1) {
+      const headEnd = rest.indexOf('\r\n\r\n')
+      if (headEnd === -1) return false
+      const length = Number(/content-length: (\d+)/i.exec(rest.slice(0, headEnd))?.[1] ?? 0)
+      if (rest.length < headEnd + 4 + length) return false
+      rest = rest.slice(headEnd + 4 + length)
+    }
+    return true
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * A whole world on loopback: the emulated Entra, Graph and issuers, and a real gateway in front of them, over TLS.
+ *
+ * @module
+ */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { Agent, request } from 'undici'
+import { stringify } from 'yaml'
+import { loadConfig } from '../../src/config/index.ts'
+import { type Emulator, startEmulator } from '../../src/emulator/index.ts'
+import { type Gateway, startGateway } from '../../src/gateway.ts'
+import { createLog } from '../../src/telemetry/index.ts'
+import type { FakeClock } from './fake-clock.ts'
+
+export const sessionId = 'ecdfb9b3-58f5-457f-a18c-4a477890b252'
+export const workspacePath = '/beta/security/securityCopilot/workspaces/default'
+export const sessionPath = `${workspacePath}/sessions/${sessionId}`
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Record<string, string | string[] | undefined>
+  readonly body: string
+  // oxlint-disable-next-line typescript/no-explicit-any -- what a test expects of a body, it says itself
+  readonly json: any
+}
+
+export interface Asking {
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS'
+  readonly headers?: Record<string, string>
+  readonly body?: string
+  /** `null`: without one; absent: the triage service's. */
+  readonly token?: string | null
+  readonly signal?: AbortSignal
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- as above
+export type Line = Record<string, any>
+
+export interface World extends AsyncDisposable {
+  readonly emulator: Emulator
+  readonly gateway: Gateway
+  readonly url: string
+  readonly port: number
+  readonly ca: string
+  /** A folder that goes with the world. */
+  readonly folder: string
+  /** Audit records so far. */
+  readonly records: readonly Line[]
+  /** Log lines so far. */
+  readonly logs: readonly Line[]
+  /** Asks the gateway; the documented session when no path is given. */
+  ask(path?: string, asking?: Asking): Promise<Reply>
+  /** Asks the management port. */
+  manage(path: string): Promise<Reply>
+  /** A token of the Kubernetes issuer for soc/{serviceAccount}. */
+  workloadToken(serviceAccount: string): Promise<string>
+}
+
+export interface WorldOptions {
+  /** Layered over the usual configuration. */
+  readonly config?: object
+  readonly clock?: FakeClock
+  /** Before the gateway starts. */
+  readonly prepare?: (emulator: Emulator) => unknown
+  /** Instead of the one that keeps records for `records`. */
+  readonly auditSink?: Writable
+  /** Do not wait until it is ready. */
+  readonly mayBeUnready?: boolean
+}
+
+/** Two issuers; `triage` (cluster, soc/triage) may read everything, `wallboard` two properties, OIDC `reader` all. */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  await using building = new AsyncDisposableStack()
+  const { clock } = options
+  const emulator = building.use(await startEmulator(clock === undefined ? {} : { now: clock.now }))
+  await options.prepare?.(emulator)
+  const folder = await mkdtemp(join(tmpdir(), 'session-gateway-test-'))
+  building.defer(() => rm(folder, { recursive: true, force: true }))
+  const files = await furnish(folder, emulator, options.config ?? {})
+
+  const loaded = await loadConfig({ files, env: {} })
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems, null, 2))
+  const records: Line[] = []
+  const logs: Line[] = []
+  const gateway = building.use(
+    await startGateway(loaded.config, {
+      log: createLog('trace', { write: (line: string) => void logs.push(JSON.parse(line)) }),
+      auditSink: options.auditSink ?? lineSink(records),
+      env: {},
+      ...(clock === undefined ? {} : { clock }),
+    }),
+  )
+  const agent = new Agent({ connect: { ca: emulator.caPem }, connections: 1024 })
+  building.defer(() => agent.destroy())
+  const { port } = gateway.address
+  const url = `${loaded.config.server.tls === 'off' ? 'http' : 'https'}://localhost:${port}`
+  const workloadToken = (serviceAccount: string): Promise<string> =>
+    emulator.issuer.serviceAccountToken({ namespace: 'soc', serviceAccount, audience })
+  const triage = await workloadToken('triage')
+
+  async function send(target: string, { token = null, ...asking }: Asking): Promise<Reply> {
+    const response = await request(target, {
+      dispatcher: agent,
+      ...asking,
+      headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...asking.headers },
+    })
+    const body = await response.body.text()
+    return {
+      status: response.statusCode,
+      headers: response.headers,
+      body,
+      get json() {
+        return JSON.parse(body)
+      },
+    }
+  }
+  const manage = (path: string): Promise<Reply> =>
+    send(`http://127.0.0.1:${gateway.managementAddress.port}${path}`, {})
+
+  if (options.mayBeUnready !== true) await untilReady(manage)
+  const world = building.move()
+  return {
+    emulator,
+    gateway,
+    url,
+    port,
+    ca: emulator.caPem,
+    folder,
+    records,
+    logs,
+    ask: (path = sessionPath, asking = {}) => send(url + path, { token: triage, ...asking }),
+    manage,
+    workloadToken,
+    [Symbol.asyncDispose]: () => world.disposeAsync(),
+  }
+}
+
+export const audience = 'session-gateway.test'
+
+async function furnish(folder: string, emulator: Emulator, config: object): Promise<string[]> {
+  const inFolder = (name: string): string => join(folder, name)
+  const certificate = await emulator.certificateFor(['localhost', 'gateway.example'])
+  const usual = {
+    server: {
+      listen: '127.0.0.1:0',
+      management: { listen: '127.0.0.1:0' },
+      tls: { certFile: inFolder('tls.crt'), keyFile: inFolder('tls.key') },
+      drain: { delay: '0s', timeout: '5s' },
+    },
+    outbound: { caFile: inFolder('ca.pem') },
+    graph: { endpoint: emulator.url },
+    identity: {
+      tenantId: emulator.entra.tenantId,
+      clientId: emulator.entra.clientId,
+      authorityHost: emulator.url,
+      credential: { type: 'secret', file: inFolder('client.secret') },
+    },
+    issuers: {
+      cluster: {
+        type: 'kubernetes',
+        audience,
+        apiServer: emulator.cluster.url,
+        tokenFile: inFolder('pod.token'),
+        caFile: inFolder('ca.pem'),
+      },
+      oidc: { type: 'oidc', issuer: emulator.issuer.url, audience },
+    },
+    access: {
+      triage: {
+        callers: [
+          { issuer: 'cluster', namespace: 'soc', serviceAccount: 'triage' },
+          { issuer: 'oidc', subject: 'reader' },
+        ],
+        workspaces: ['*'],
+      },
+      wallboard: {
+        callers: [{ issuer: 'cluster', namespace: 'soc', serviceAccount: 'wallboard' }],
+        workspaces: ['default'],
+        select: ['id', 'displayName'],
+      },
+    },
+  }
+  const contents: Record<string, string> = {
+    'ca.pem': emulator.caPem,
+    'tls.crt': certificate.certPem,
+    'tls.key': certificate.keyPem,
+    'pod.token': emulator.cluster.podToken,
+    'client.secret': emulator.entra.clientSecret,
+    'usual.yaml': stringify(usual),
+    'changes.yaml': stringify(config),
+  }
+  await Promise.all(Object.entries(contents).map(([name, text]) => writeFile(inFolder(name), text)))
+  return [inFolder('usual.yaml'), ...(Object.keys(config).length === 0 ? [] : [inFolder('changes.yaml')])]
+}
+
+/** Keeps the records that are written to it. */
+export function lineSink(lines: Line[]): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(batch: string, _encoding, done) {
+      for (const line of batch.trimEnd().split('\n')) lines.push(JSON.parse(line))
+      done()
+    },
+  })
+}
+
+/** Polls over a real socket: what it waits for are real answers, not time. */
+async function untilReady(manage: (path: string) => Promise<Reply>): Promise<void> {
+  for (;;) {
+    if ((await manage('/readyz')).status === 200) return
+  }
+}
