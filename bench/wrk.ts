@@ -1,0 +1,92 @@
+/**
+ * Load from `wrk`, pinned to one core, against servers pinned to another.
+ *
+ * @module
+ */
+
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** Installs `wrk` from Debian where it is missing; fails loudly where it cannot. */
+export function ensureWrk(): void {
+  try {
+    execFileSync('wrk', ['-v'], { stdio: 'ignore' })
+  } catch (error) {
+    // `wrk -v` prints its version and exits 1.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      execFileSync('sh', ['-c', 'apt-get update -qq && apt-get install -y -qq wrk >&2'], { stdio: 'inherit' })
+    }
+  }
+}
+
+export interface Load {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly seconds: number
+  readonly connections: number
+}
+
+/** @returns requests per second; throws when any answer was not 2xx, or any socket failed */
+export async function requestsPerSecond({ url, headers, seconds, connections }: Load): Promise<number> {
+  const asked = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
+  const { stdout } = await run('taskset', [
+    '-c',
+    '1',
+    'wrk',
+    ...['-t', '1', '-c', String(connections), '-d', `${seconds}s`],
+    ...asked,
+    url,
+  ])
+  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`wrong answers:\n${stdout}`)
+  const rate = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]
+  if (rate === undefined) throw new Error(`wrk said no rate:\n${stdout}`)
+  return Number(rate)
+}
+
+export interface Contestant extends AsyncDisposable {
+  readonly url: string
+}
+
+/**
+ * Starts a server pinned to core 0 and reads what it writes, as a log collector would.
+ *
+ * @param port reads the port from a line of stdout or stderr; `undefined` until it is there
+ */
+export async function startPinned(
+  args: readonly string[],
+  port: (line: string) => number | undefined,
+): Promise<Contestant> {
+  const child: ChildProcess = spawn('taskset', ['-c', '0', process.execPath, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const found = await new Promise<number>((resolve, reject) => {
+    const said: string[] = []
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue
+      const lines = createInterface({ input: stream })
+      lines.on('line', (line) => {
+        said.push(line)
+        const listening = port(line)
+        if (listening === undefined) return
+        // From here on what it writes is read and dropped, without the cost of splitting lines.
+        lines.close()
+        stream.resume()
+        resolve(listening)
+      })
+    }
+    child.once('exit', () => reject(new Error(`it did not start:\n${said.join('\n')}`)))
+  })
+  child.stdout?.resume()
+  child.stderr?.resume()
+  return {
+    url: `http://127.0.0.1:${found}`,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+    },
+  }
+}
