@@ -61,7 +61,8 @@ export function createPublicServer({
   onUnparsable,
   onFault,
 }: PublicServerOptions): PublicServer {
-  let inFlight = 0
+  /** Not answered yet. */
+  const open = new Set<ServerResponse>()
   let isClosing = false
   /** Connections that end with the answer under way: what follows on them is not read. */
   const ending = new WeakSet<Socket>()
@@ -81,10 +82,10 @@ export function createPublicServer({
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
     if (ending.has(socket)) return
-    inFlight += 1
+    open.add(response)
     answering.set(socket, (answering.get(socket) ?? 0) + 1)
     response.once('close', () => {
-      inFlight -= 1
+      open.delete(response)
       answering.set(socket, (answering.get(socket) ?? 1) - 1)
     })
     if (isClosing) response.shouldKeepAlive = false
@@ -131,10 +132,11 @@ export function createPublicServer({
   return {
     server,
     get inFlight() {
-      return inFlight
+      return open.size
     },
     closeConnectionsAsTheyAnswer() {
       isClosing = true
+      for (const response of open) response.shouldKeepAlive = false
     },
   }
 }
