@@ -33,14 +33,8 @@ export interface Load {
 /** @returns requests per second; throws when any answer was not 2xx, or any socket failed */
 export async function requestsPerSecond({ url, headers, seconds, connections }: Load): Promise<number> {
   const asked = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-  const { stdout } = await run('taskset', [
-    '-c',
-    '1',
-    'wrk',
-    ...['-t', '1', '-c', String(connections), '-d', `${seconds}s`],
-    ...asked,
-    url,
-  ])
+  const shape = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`]
+  const { stdout } = await run('taskset', ['-c', '1', 'wrk', ...shape, ...asked, url])
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`wrong answers:\n${stdout}`)
   const rate = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]
   if (rate === undefined) throw new Error(`wrk said no rate:\n${stdout}`)

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { formatRecord } from '../src/audit/index.ts'
+import { createMetrics } from '../src/telemetry/index.ts'
+
+const read = (path: string): string => readFileSync(path, 'utf8')
+
+/** What stands in backticks in the first column of a page's tables. */
+function firstColumn(page: string): Set<string> {
+  const rows = page.split('\n').flatMap((line) => /^\| (`[^|]*) \|/.exec(line)?.[1] ?? [])
+  return new Set(rows.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name)))
+}
+
+test('the page on audit records names every field, and no other', () => {
+  const whole = formatRecord({
+    time: 0,
+    durationMs: 1,
+    requestId: 'a',
+    clientRequestId: 'b',
+    peer: '127.0.0.1',
+    caller: {
+      issuer: 'cluster',
+      subject: 's',
+      tokenId: 't',
+      workload: { namespace: 'n', serviceAccount: 'a', pod: 'p' },
+    },
+    asked: { workspaceId: 'default', sessionId: 's', select: null },
+    rule: 'r',
+    status: 200,
+    refusal: { code: 'c', reason: 'r' },
+    outcome: 'hit',
+    trip: { clientRequestId: 'c', requestId: 'r' },
+  })
+  assert.deepEqual(
+    [...firstColumn(read('docs/reference/audit.md'))].toSorted(),
+    Object.keys(JSON.parse(whole)).toSorted(),
+  )
+})
+
+test('the page on operations names every metric, and no other', async () => {
+  const zero = (): number => 0
+  const metrics = createMetrics({
+    inFlight: zero,
+    cacheEntries: zero,
+    cacheBytes: zero,
+    tripsInTheAir: zero,
+    gateShutSeconds: zero,
+    auditPendingBytes: zero,
+    ready: zero,
+  })
+  const { text } = await metrics.expose()
+  const exposed = [...text.matchAll(/^# TYPE session_gateway_(\S+)/gm)].map(([, name = '']) => name)
+  const page = read('docs/reference/operations.md')
+  const table = page.slice(page.indexOf('| metric ('), page.indexOf('Besides, the usual metrics'))
+  const named = [...firstColumn(table)].filter((name) => !name.startsWith('session_gateway_'))
+  assert.deepEqual(named.toSorted(), exposed.toSorted())
+})
+
+test('the page on the HTTP contract names every error code with its status, and no other', () => {
+  const inCode = new Set<string>()
+  for (const file of globSync('src/**/*.ts')) {
+    for (const [, code, status] of read(file).matchAll(
+      /readonly code = '(\w+)'\s+override readonly status = (\d+)/g,
+    )) {
+      inCode.add(`${status} ${code}`)
+    }
+  }
+  // 499 is for the record alone: nobody is there to be answered.
+  inCode.delete('499 callerLeft')
+  // The parser's refusals are answered without an error object.
+  for (const status of [408, 431]) inCode.add(`${status} invalidRequest`)
+  const page = read('docs/reference/http.md')
+  const onPage = [...page.matchAll(/^\| (\d{3})\s+\| `(\w+)`/gm)].map(
+    ([, status, code]) => `${status} ${code}`,
+  )
+  assert.deepEqual(onPage.toSorted(), [...inCode].toSorted())
+})
+
+test('no page links to a file that is not there', () => {
+  const pages = [...globSync('*.md'), ...globSync('docs/**/*.md')]
+  assert.ok(pages.length > 10)
+  for (const page of pages) {
+    for (const [, link = ''] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+      assert.ok(existsSync(join(dirname(page), link)), `${page} links to ${link}`)
+    }
+  }
+})
