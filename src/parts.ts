@@ -117,6 +117,7 @@ export function callersFor(
       },
     })
     return {
+      iss: issuer.issuer,
       keys,
       demands: {
         name,

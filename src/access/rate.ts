@@ -21,15 +21,18 @@ export interface Limiter {
 const mostBuckets = 10_000
 
 export function createLimiter({ count, perMs }: Rate, now: () => number): Limiter {
+  // Whole numbers, in parts of a request: each millisecond adds `count` of them and a request takes `perMs`. Fractions
+  // would add up to a hair less than a request just when the caller has waited as long as it was told.
+  const full = count * perMs
   const buckets = new LRUCache<string, { left: number; at: number }>({ max: mostBuckets })
   return {
     take(who) {
       const time = now()
-      const bucket = buckets.get(who) ?? { left: count, at: time }
-      const left = Math.min(count, bucket.left + (Math.max(0, time - bucket.at) / perMs) * count)
-      const isAllowed = left >= 1
-      buckets.set(who, { left: isAllowed ? left - 1 : left, at: time })
-      return isAllowed ? 0 : Math.ceil(((1 - left) / count) * perMs)
+      const bucket = buckets.get(who) ?? { left: full, at: time }
+      const left = Math.min(full, bucket.left + Math.max(0, time - bucket.at) * count)
+      const isAllowed = left >= perMs
+      buckets.set(who, { left: isAllowed ? left - perMs : left, at: time })
+      return isAllowed ? 0 : Math.ceil((perMs - left) / count)
     },
   }
 }

@@ -28,6 +28,8 @@ export interface Callers {
 
 /** One issuer whose tokens are believed. */
 export interface TrustedIssuer {
+  /** The exact `iss` of its tokens; absent while only its keys' source can tell. */
+  readonly iss?: string | undefined
   readonly demands: Demands
   readonly keys: KeyHolder
 }
@@ -52,6 +54,7 @@ const rememberMs = 60_000
 const mostRemembered = 10_000
 /** RFC 6750 §2.1. */
 const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
+const isBearer = /^Bearer(?:\s|$)/i
 
 export function createCallers({ issuers, anonymous, clock }: CallersOptions): Callers {
   const remembered = new LRUCache<string, Remembered>({ max: mostRemembered })
@@ -62,7 +65,12 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
       throw new Unauthenticated('there is no Authorization header', false)
     }
     const token = bearer.exec(authorization)?.[1]
-    if (token === undefined) throw new Unauthenticated('the Authorization header holds no bearer token')
+    if (token === undefined) {
+      throw new Unauthenticated(
+        'the Authorization header holds no bearer token',
+        isBearer.test(authorization),
+      )
+    }
 
     const fingerprint = hash('sha256', token, 'base64')
     const generation = keyGeneration()
@@ -77,47 +85,47 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
     return sum
   }
 
+  /** Issuers that may have made it: usually one, but two may share an `iss` and differ in audience. */
   async function verify(token: string, fingerprint: string, generation: number): Promise<Caller> {
-    const candidates = await issuersOf(issuerClaim(token))
-    let lastReason = ''
-    for (const { demands, keys } of candidates) {
+    const iss = issuerClaim(token)
+    const reasons: string[] = []
+
+    async function verifiedBy({ demands, keys }: TrustedIssuer): Promise<Caller | undefined> {
+      if (keys.held?.issuer !== iss) return undefined
       try {
-        const { caller, expiresAt } = await verifyWith(keys, (held) =>
+        const { caller, expiresAt } = await verifyWith(keys, keys.held, (held) =>
           verifyToken(token, held, demands, clock.now()),
         )
-        const until = Math.min(clock.now() + rememberMs, expiresAt)
-        remembered.set(fingerprint, { caller, until, generation })
+        remembered.set(fingerprint, {
+          caller,
+          until: Math.min(clock.now() + rememberMs, expiresAt),
+          generation,
+        })
         return caller
       } catch (error) {
-        lastReason = `issuer ${demands.name}: ${error instanceof Error ? error.message : String(error)}`
+        reasons.push(`issuer ${demands.name}: ${error instanceof Error ? error.message : String(error)}`)
+        return undefined
       }
     }
-    throw new Unauthenticated(lastReason)
-  }
 
-  /** Those with this `iss`; usually one, but two may share it and differ in audience. */
-  async function issuersOf(iss: string): Promise<(TrustedIssuer & { keys: { held: HeldKeys } })[]> {
-    const having = (): (TrustedIssuer & { keys: { held: HeldKeys } })[] =>
-      issuers.filter(
-        (issuer): issuer is TrustedIssuer & { keys: { held: HeldKeys } } => issuer.keys.held?.issuer === iss,
-      )
-    const known = having()
-    if (known.length > 0) return known
-
-    const silent = issuers.filter(({ keys }) => keys.held === undefined)
-    if (silent.length === 0)
-      throw new Unauthenticated(`no issuer is configured for iss ${JSON.stringify(iss)}`)
+    const isSilent = ({ keys }: TrustedIssuer): boolean => keys.held === undefined
+    const possible = issuers.filter((issuer) => (issuer.keys.held?.issuer ?? issuer.iss ?? iss) === iss)
+    const silent = possible.filter(isSilent)
+    for (const issuer of possible) {
+      const caller = await verifiedBy(issuer)
+      if (caller !== undefined) return caller
+    }
+    // Only a token that nobody else knows waits for those who have never answered.
     await Promise.all(silent.map(({ keys }) => keys.refetch()))
-    const found = having()
-    if (found.length > 0) return found
-    const stillSilent = issuers.filter(({ keys }) => keys.held === undefined)
-    if (stillSilent.length === 0)
-      throw new Unauthenticated(`no issuer is configured for iss ${JSON.stringify(iss)}`)
-    throw new IssuerUnavailable(
-      stillSilent
-        .map(({ demands, keys }) => `issuer ${demands.name}: ${keys.problem ?? 'no keys yet'}`)
-        .join('; '),
-    )
+    for (const issuer of silent) {
+      const caller = await verifiedBy(issuer)
+      if (caller !== undefined) return caller
+    }
+    const unheard = silent.find(isSilent)
+    if (unheard !== undefined) {
+      throw new IssuerUnavailable(`issuer ${unheard.demands.name}: ${unheard.keys.problem ?? 'no keys yet'}`)
+    }
+    throw new Unauthenticated(reasons.join('; ') || `no issuer is configured for iss ${JSON.stringify(iss)}`)
   }
 
   return {
@@ -136,14 +144,15 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
 
 /** Verifies with the keys held; when none fits, once more with what the issuer publishes now. */
 async function verifyWith<T>(
-  keys: KeyHolder & { held: HeldKeys },
+  keys: KeyHolder,
+  held: HeldKeys,
   attempt: (held: HeldKeys) => Promise<T>,
 ): Promise<T> {
   try {
-    return await attempt(keys.held)
+    return await attempt(held)
   } catch (error) {
     if (!(error instanceof errors.JWKSNoMatchingKey) || !(await keys.refetch())) throw error
-    return attempt(keys.held)
+    return attempt(keys.held ?? held)
   }
 }
 

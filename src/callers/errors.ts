@@ -5,7 +5,7 @@ export class Unauthenticated extends GatewayError {
   override readonly code = 'unauthenticated'
   override readonly status = 401
   override readonly proxyError = 'http_request_denied'
-  /** Whether a token was shown at all (RFC 6750 §3.1). */
+  /** Whether a bearer token was shown at all, or tried to be (RFC 6750 §3.1). */
   readonly hasToken: boolean
 
   constructor(reason: string, hasToken = true) {

@@ -1,13 +1,14 @@
 /**
  * An issuer's keys: the last good ones are held, whatever becomes of the issuer.
  *
- * They are fetched at the start, every few minutes after that (a withdrawn key must not live on), and when a token
- * names a key we do not have; but never more often than once per cooldown, failures included, or anybody could make
- * us hammer the issuer with invented key ids.
+ * They are fetched at the start (and soon again until there are some), every few minutes after that (a withdrawn key
+ * must not live on), and when a token names a key we do not have; but never more often than once per cooldown,
+ * failures included, or anybody could make us hammer the issuer with invented key ids.
  *
  * @module
  */
 
+import { createPublicKey } from 'node:crypto'
 import { createLocalJWKSet, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../clock.ts'
 import { isJsonObject } from '../json.ts'
@@ -95,7 +96,7 @@ export function createKeyHolder({ fetchPublished, clock, observer }: KeyHolderOp
 
   function scheduleNext(): void {
     cancelTimer()
-    const retryMs = Math.min(cooldownMs, firstRetryMs * 2 ** (failures - 1))
+    const retryMs = held === undefined ? Math.min(cooldownMs, firstRetryMs * 2 ** (failures - 1)) : cooldownMs
     cancelTimer = clock.after(failures === 0 ? refreshEveryMs : retryMs, () => void fetchOnce())
   }
 
@@ -133,5 +134,11 @@ export function createKeyHolder({ fetchPublished, clock, observer }: KeyHolderOp
 function isVerificationKey(key: unknown): key is JWK {
   if (!isJsonObject(key)) return false
   const { kty, use } = key
-  return (kty === 'RSA' || kty === 'EC' || kty === 'OKP') && (use === undefined || use === 'sig')
+  if (!(kty === 'RSA' || kty === 'EC' || kty === 'OKP') || !(use === undefined || use === 'sig')) return false
+  try {
+    createPublicKey({ key, format: 'jwk' })
+    return true
+  } catch {
+    return false
+  }
 }

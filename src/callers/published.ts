@@ -75,7 +75,10 @@ export async function fetchKubernetes(source: KubernetesSource, clock: Clock): P
 
 async function readPodFile(file: string): Promise<string> {
   try {
-    return (await readFile(file, 'utf8')).trim()
+    const text = (await readFile(file, 'utf8')).trim()
+    // TLS would take an empty list of authorities for the system's own.
+    if (text === '') throw Object.assign(new Error('the file is empty'), { code: 'empty' })
+    return text
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
     throw new Error(
@@ -91,10 +94,11 @@ async function getJson(
   outbound: Outbound,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<JsonObject> {
-  const { origin } = new URL(url)
+  // The origin is not always how the URL begins: it leaves out `:443`, which every pod is told of its API server.
+  const { origin, pathname, search } = new URL(url)
   const response = await outbound.send({
     origin,
-    target: url.slice(origin.length),
+    target: pathname + search,
     method: 'GET',
     headers: { accept: 'application/json', 'user-agent': 'session-gateway', ...headers },
     deadlineMs,

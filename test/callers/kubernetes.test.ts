@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { audience, startWorld } from '../world/world.ts'
+import { reasonOf } from './forge.ts'
+
+const world = await startWorld()
+after(() => world[Symbol.asyncDispose]())
+const { emulator } = world
+const triage = { namespace: 'soc', serviceAccount: 'triage', audience }
+
+test('a projected token names its pod in the record', async () => {
+  const token = await emulator.issuer.serviceAccountToken({
+    ...triage,
+    pod: 'triage-0',
+    claims: { jti: 'j-1' },
+  })
+  assert.equal((await world.ask(undefined, { token })).status, 200)
+  assert.partialDeepStrictEqual(world.records.at(-1), {
+    issuer: 'cluster',
+    subject: 'system:serviceaccount:soc:triage',
+    namespace: 'soc',
+    serviceAccount: 'triage',
+    pod: 'triage-0',
+    tokenId: 'j-1',
+    rule: 'triage',
+    status: 200,
+  })
+})
+
+test('a token that is bound to no pod is accepted, and no pod is recorded', async () => {
+  const bound = { namespace: 'soc', serviceaccount: { name: 'triage' } }
+  const token = await emulator.issuer.serviceAccountToken({ ...triage, claims: { 'kubernetes.io': bound } })
+  assert.equal((await world.ask(undefined, { token })).status, 200)
+  assert.equal(world.records.at(-1)?.['serviceAccount'], 'triage')
+  assert(!('pod' in (world.records.at(-1) ?? {})))
+})
+
+const differ = /its subject and its kubernetes.io claim name different service accounts/
+const unbound = /it is not a bound service-account token/
+const of = (namespace: unknown, name: unknown): Record<string, unknown> => ({
+  'kubernetes.io': { namespace, serviceaccount: { name }, pod: { name: 'triage-0' } },
+})
+
+for (const [what, claims, reason] of [
+  ['whose subject is another account', { sub: 'system:serviceaccount:soc:ops' }, differ],
+  ['whose subject is in another namespace', { sub: 'system:serviceaccount:platform:triage' }, differ],
+  ['whose subject is no service account', { sub: 'triage' }, differ],
+  ['whose subject is a node', { sub: 'system:node:node-1' }, differ],
+  ['without a subject', { sub: undefined }, differ],
+  ['whose kubernetes.io claim is another account', of('soc', 'ops'), differ],
+  ['whose kubernetes.io claim is another namespace', of('platform', 'triage'), differ],
+  [
+    'whose names are split elsewhere',
+    { ...of('soc:x', 'triage'), sub: 'system:serviceaccount:soc:x' },
+    differ,
+  ],
+  ['without a kubernetes.io claim', { 'kubernetes.io': undefined }, unbound],
+  ['with a text for one', { 'kubernetes.io': 'soc/triage' }, unbound],
+  ['with a list for one', { 'kubernetes.io': ['soc', 'triage'] }, unbound],
+  ['without a namespace', of(undefined, 'triage'), unbound],
+  ['without an account', of('soc', undefined), unbound],
+  ['with a number for an account', of('soc', 7), unbound],
+  ['with an empty namespace', { ...of('', 'triage'), sub: 'system:serviceaccount::triage' }, unbound],
+  ['with a line break in a name', { ...of('soc', 'a\nb'), sub: 'system:serviceaccount:soc:a\nb' }, unbound],
+  ['without an end, as legacy tokens are', { exp: undefined }, /missing required "exp" claim/],
+  [
+    'of a legacy secret',
+    {
+      iss: 'kubernetes/serviceaccount',
+      aud: undefined,
+      exp: undefined,
+      'kubernetes.io': undefined,
+      'kubernetes.io/serviceaccount/namespace': 'soc',
+      'kubernetes.io/serviceaccount/service-account.name': 'triage',
+    },
+    /no issuer is configured for iss "kubernetes\/serviceaccount"/,
+  ],
+  [
+    'of a legacy secret, signed anew',
+    { 'kubernetes.io': undefined, 'kubernetes.io/serviceaccount/namespace': 'soc' },
+    unbound,
+  ],
+  ['for the API server', { aud: [emulator.cluster.issuerUrl] }, /unexpected "aud" claim value/],
+  ['for the API server by another name', { aud: ['api', 'vault'] }, /unexpected "aud" claim value/],
+  ['for nobody in particular', { aud: undefined }, /missing required "aud" claim/],
+] as const) {
+  test(`refuses a service-account token ${what}`, async () => {
+    const token = await emulator.issuer.serviceAccountToken({ ...triage, claims })
+    const calls = emulator.graph.calls
+    const reply = await world.ask(undefined, { token })
+    assert.equal(reply.status, 401)
+    assert.match(reasonOf(world, reply), reason)
+    assert.equal(emulator.graph.calls, calls)
+  })
+}
+
+test("the gateway's own token, which every pod's default one is like, opens nothing", async () => {
+  const reply = await world.ask(undefined, { token: emulator.cluster.podToken })
+  assert.equal(reply.status, 401)
+  assert.match(reasonOf(world, reply), /unexpected "aud" claim value/)
+})
