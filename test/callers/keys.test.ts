@@ -160,6 +160,7 @@ for (const [what, answers] of [
   ['no key', []],
   ['keys for encryption only', [encryption]],
   ['shared secrets only', [symmetric]],
+  ['malformed keys only', [{ kty: 'RSA', kid: first.kid, e: 'AQAB' }]],
   ['nothing that is a key', [null, 7, 'RSA', [], {}, { kty: 7 }, { kty: 'AKP' }]],
 ] as const) {
   test(`a key set with ${what} is a fault of the issuer: the keys before it stay`, async () => {
