@@ -154,7 +154,7 @@ function degradations(parts: {
   return [
     ...(tokens.state === 'valid' ? [] : [`token: ${tokens.state}`]),
     ...callers.problems.map(({ issuer }) => `issuer ${issuer}: keys cannot be fetched`),
-    ...(gate.shutForMs > 0 ? ['graph: not to be asked just now'] : []),
+    ...(gate.isShut ? ['graph: not to be asked just now'] : []),
     ...(tls?.problem === undefined ? [] : ['server.tls: the new files do not work']),
   ]
 }

@@ -16,7 +16,9 @@ export interface Gate {
    * @throws {GraphThrottled} shut
    */
   enter(): Pass
-  /** Milliseconds until it opens; 0 when it is open. */
+  /** Whether whoever came now would be turned away. */
+  readonly isShut: boolean
+  /** Milliseconds until the next trip may go; 0 when it may, or is on its way. */
   readonly shutForMs: number
 }
 
@@ -43,6 +45,7 @@ const longestBackOffMs = 60_000
 
 export function createGate(now: () => number): Gate {
   let shutUntil = 0
+  let shuttings = 0
   /** Shut at least once since the last success: only a probe may pass. */
   let isProbing = false
   let probe: Pass | undefined
@@ -52,6 +55,7 @@ export function createGate(now: () => number): Gate {
 
   function shut(forMs: number, why: string): void {
     shutUntil = Math.max(shutUntil, now() + forMs)
+    shuttings += 1
     isProbing = true
     reason = why
   }
@@ -63,6 +67,9 @@ export function createGate(now: () => number): Gate {
   }
 
   function createPass(): Pass {
+    const shuttingsBefore = shuttings
+    /** It passed before the gate last shut, so what becomes of it says nothing about now. */
+    const isLate = (): boolean => shuttings !== shuttingsBefore
     let isReported = false
     const report = (outcome: () => void) => (): void => {
       if (isReported) return
@@ -72,13 +79,13 @@ export function createGate(now: () => number): Gate {
     }
     const pass: Pass = {
       served: report(() => {
+        if (isLate()) return
         consecutiveFailures = 0
-        // An answer to a trip from before the gate shut says nothing about now.
-        if (now() < shutUntil) return
         backOffs = 0
         isProbing = false
       }),
       failed: report(() => {
+        if (isLate()) return
         consecutiveFailures += 1
         if (isProbing || consecutiveFailures >= failuresThatShut) {
           shut(backOff(), 'Graph failed several times in a row')
@@ -86,6 +93,8 @@ export function createGate(now: () => number): Gate {
       }),
       throttled: (retryAfterMs) =>
         report(() => {
+          // Trips that were under way together are told together: that is one back-off, and not one for each.
+          if (retryAfterMs === undefined && isLate()) return
           shut(
             retryAfterMs === undefined ? backOff() : Math.min(longestMs, Math.max(shortestMs, retryAfterMs)),
             'Graph asked this application to slow down',
@@ -105,6 +114,9 @@ export function createGate(now: () => number): Gate {
       const pass = createPass()
       if (isProbing) probe = pass
       return pass
+    },
+    get isShut() {
+      return now() < shutUntil || probe !== undefined
     },
     get shutForMs() {
       return Math.max(0, shutUntil - now())

@@ -34,6 +34,7 @@ export function failureKind(error: unknown, receiving: boolean): FailureKind {
   if (error instanceof errors.HTTPParserError || code.startsWith('HPE_')) {
     return code === 'HPE_HEADER_OVERFLOW' ? 'http_response_header_section_size' : 'http_protocol_error'
   }
+  if (error instanceof errors.ResponseContentLengthMismatchError) return 'http_protocol_error'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'dns_error'
   if (code === 'ECONNREFUSED') return 'connection_refused'
   if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') return 'destination_unavailable'

@@ -3,13 +3,14 @@
  *
  * Whatever answers is not trusted to be quick, small or complete: each exchange has a deadline in all and a bound on
  * its body, follows no redirect, and ends either in a whole response or in an `OutboundFailure`. Only https is spoken,
- * HTTP/1.1, and nothing is added to the headers that the caller gives but `host` and `connection`.
+ * HTTP/1.1, and nothing is added to the headers that the caller gives but `host`, `connection` and a body's length.
  *
  * @module
  */
 
+import { Socket } from 'node:net'
 import { getCACertificates } from 'node:tls'
-import { Agent, type Dispatcher } from 'undici'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
 import type { Clock } from '../clock.ts'
 import { failureKind, OutboundFailure } from './failure.ts'
 
@@ -53,6 +54,7 @@ const keepAliveMs = 30_000
 
 export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Outbound {
   const ca = onlyCa ?? (extraCa === undefined ? undefined : [...getCACertificates('default'), extraCa])
+  const { connect, endConnecting } = createConnector(ca)
   const agent = new Agent({
     allowH2: false,
     pipelining: 1,
@@ -60,7 +62,7 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
     bodyTimeout: 0,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
-    connect: { timeout: connectTimeoutMs, ...(ca === undefined ? {} : { ca }) },
+    connect,
   })
 
   async function send(request: OutboundRequest): Promise<OutboundResponse> {
@@ -69,7 +71,7 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
     const cancelDeadline = clock.after(request.deadlineMs, () => deadline.abort())
     let receiving = false
     try {
-      const response = await agent.request({
+      const responding = agent.request({
         origin: request.origin,
         path: request.target,
         method: request.method,
@@ -77,6 +79,7 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
         body: request.body ?? null,
         signal: deadline.signal,
       })
+      const response = await unlessAborted(responding, deadline.signal)
       receiving = true
       const body = await readBody(response.body, request)
       return { status: response.statusCode, headers: response.headers, body }
@@ -89,7 +92,46 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
     }
   }
 
-  return { send, close: () => agent.destroy() }
+  async function close(): Promise<void> {
+    endConnecting()
+    await agent.destroy()
+  }
+
+  return { send, close }
+}
+
+/** Keeps hold of connections that are only being made: the agent does not know them yet, and would leave them behind. */
+function createConnector(ca: string | string[] | undefined): {
+  readonly connect: buildConnector.connector
+  readonly endConnecting: () => void
+} {
+  const connecting = new Set<Socket>()
+  const connector = buildConnector({
+    allowH2: false,
+    timeout: connectTimeoutMs,
+    ...(ca === undefined ? {} : { ca }),
+  })
+  return {
+    connect(options, callback) {
+      // It returns the socket, whatever its type says.
+      const socket: unknown = connector(options, (...outcome) => {
+        if (socket instanceof Socket) connecting.delete(socket)
+        callback(...outcome)
+      })
+      if (socket instanceof Socket) connecting.add(socket)
+    },
+    endConnecting() {
+      for (const socket of connecting) socket.destroy(new Error('the gateway is stopping'))
+    },
+  }
+}
+
+/** undici hears of an abort only once it is connected, and connecting may take long. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  return Promise.race([promise, aborted])
 }
 
 async function readBody(

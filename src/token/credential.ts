@@ -20,21 +20,25 @@ export type CredentialSource =
 
 export type MsalCredential = Pick<NodeAuthOptions, 'clientSecret' | 'clientAssertion' | 'clientCertificate'>
 
-/** @throws {ExchangeFailed} the file is missing, empty or not what it should be */
-export async function readCredential(source: CredentialSource): Promise<MsalCredential> {
+/**
+ * @param now epoch milliseconds
+ * @throws {ExchangeFailed} the file is missing, empty, expired or not what it should be
+ */
+export async function readCredential(source: CredentialSource, now: number): Promise<MsalCredential> {
   switch (source.type) {
     case 'secret':
       return { clientSecret: 'value' in source ? source.value.reveal() : await readText(source.file) }
     case 'federated':
       return { clientAssertion: await readText(source.tokenFile) }
     case 'certificate':
-      return { clientCertificate: await readCertificate(source.file, source.keyFile ?? source.file) }
+      return { clientCertificate: await readCertificate(source.file, source.keyFile ?? source.file, now) }
   }
 }
 
 async function readCertificate(
   file: string,
   keyFile: string,
+  now: number,
 ): Promise<{ thumbprintSha256: string; privateKey: string }> {
   const [certificatePem, keyPem] = await Promise.all([readText(file), readText(keyFile)])
   try {
@@ -44,6 +48,8 @@ async function readCertificate(
       throw new Error(`Entra takes RSA keys only, and this one is ${key.asymmetricKeyType ?? 'unknown'}`)
     }
     if (!certificate.checkPrivateKey(key)) throw new Error('the key does not belong to the certificate')
+    // Entra would say only that it refuses the signature.
+    if (certificate.validToDate.getTime() <= now) throw new Error(`it expired on ${certificate.validTo}`)
     return {
       thumbprintSha256: certificate.fingerprint256.replaceAll(':', ''),
       privateKey: key.export({ type: 'pkcs8', format: 'pem' }),

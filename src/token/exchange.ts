@@ -55,7 +55,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
   })
 
   return async function exchange(): Promise<AppToken> {
-    const credential = await readCredential(options.credential)
+    const credential = await readCredential(options.credential, clock.now())
     const wire = createWire({ outbound, tokenEndpoint, deadlineMs, now: clock.now })
     const application = new ConfidentialClientApplication({
       auth: {
@@ -83,7 +83,8 @@ export function createExchange(options: ExchangeOptions): Exchange {
     }
     return {
       value: result.accessToken,
-      expiresAt: result.expiresOn.getTime(),
+      // MSAL counts from the system's clock; what Entra said is a lifetime.
+      expiresAt: clock.now() + result.expiresOn.getTime() - Date.now(),
       roles: rolesOf(result.accessToken),
     }
   }

@@ -74,6 +74,7 @@ export function createTokenProvider({
   /** The held token, if it may still be sent. */
   const usable = (): AppToken | undefined =>
     held !== undefined && clock.now() < held.expiresAt - expiryMarginMs ? held : undefined
+  const isBackingOff = (): boolean => failures > 0 && clock.now() < retryAt
   const lacksRole = (token: AppToken): boolean => !token.roles.includes(neededRole)
 
   function renewIn(delayMs: number): void {
@@ -93,9 +94,12 @@ export function createTokenProvider({
 
   function keep(token: AppToken): void {
     if (isClosed) return
+    const lifeMs = token.expiresAt - clock.now()
+    if (lifeMs <= expiryMarginMs) {
+      return backOff(new ExchangeFailed(`Entra's token lives for ${lifeMs} ms only, too short to be used`))
+    }
     held = token
     failures = 0
-    const lifeMs = token.expiresAt - clock.now()
     const renewInMs = Math.max(lifeMs - renewBeforeMs, lifeMs * 0.75)
     renewIn(Math.max(firstRetryMs, lacksRole(token) ? Math.min(renewInMs, renewRolelessMs) : renewInMs))
     observer.exchanged(token)
@@ -120,7 +124,7 @@ export function createTokenProvider({
     async get() {
       const token = usable()
       if (token !== undefined) return token.value
-      if (exchanging !== undefined || failures === 0 || clock.now() >= retryAt) await renew()
+      if (!isBackingOff()) await renew()
       const renewed = usable()
       if (renewed !== undefined) return renewed.value
       throw new TokenUnavailable(Math.max(firstRetryMs, retryAt - clock.now()), lastFailure)
@@ -131,7 +135,7 @@ export function createTokenProvider({
       if (clock.now() - forcedAt < forcedEveryMs) return false
       forcedAt = clock.now()
       held = undefined
-      void renew()
+      if (!isBackingOff()) void renew()
       return true
     },
 
