@@ -16,7 +16,7 @@ import type { GraphClient } from '../graph/index.ts'
 import { graphTarget, parseSessionRequest, sessionKey } from '../session/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
 import { type Answer, answerError, answerFound } from './answer.ts'
-import { CallerLeft, InternalError, MalformedRequest } from './errors.ts'
+import { CallerLeft, InternalError } from './errors.ts'
 import { type Exchange, openExchange, recordOf } from './exchange.ts'
 import { assertSaneRequest } from './sanity.ts'
 
@@ -109,8 +109,6 @@ export function createJourney(rooms: Rooms): Journey {
 
   function send({ response, refusal }: Exchange, { status, headers, body }: Answer): void {
     if (refusal instanceof CallerLeft || response.destroyed) return
-    // What cannot be read in one way only may have a second request hidden behind it.
-    if (refusal instanceof MalformedRequest) response.shouldKeepAlive = false
     response.writeHead(status, headers)
     response.end(body, 'latin1')
   }

@@ -8,34 +8,28 @@
  */
 
 import type { IncomingMessage } from 'node:http'
-import { apiRoot, assertSaneTarget, UnknownResource } from '../session/index.ts'
+import { apiRoot, assertSaneTarget, decodePathSegments, UnknownResource } from '../session/index.ts'
 import { MalformedRequest, MethodNotAllowed } from './errors.ts'
 
-/** @throws {MalformedRequest | MethodNotAllowed | InvalidRequest | UnknownResource} */
-export function assertSaneRequest(request: IncomingMessage): void {
-  assertNoBody(request)
-  assertOneOfEach(request)
-  if (request.method !== 'GET' && request.method !== 'HEAD') throw new MethodNotAllowed()
-  const target = request.url ?? ''
+/** @throws {MethodNotAllowed | InvalidRequest | UnknownResource} */
+export function assertSaneRequest({ method, url: target = '' }: IncomingMessage): void {
+  if (method !== 'GET' && method !== 'HEAD') throw new MethodNotAllowed()
   assertSaneTarget(target)
   assertKnownRoot(target)
 }
 
-export function hasBody({ headers }: IncomingMessage): boolean {
-  const length = headers['content-length']
-  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
-}
-
-/** A body on a read is how a second request is smuggled past whoever reads it differently. */
-function assertNoBody(request: IncomingMessage): void {
+/**
+ * What makes this message readable in two ways, if anything. Nothing that follows on its connection may be read, for
+ * nobody can say where it begins.
+ */
+export function ambiguityOf(request: IncomingMessage): MalformedRequest | undefined {
+  // A body on a read is how a second request is smuggled past whoever reads it differently.
   if (hasBody(request)) {
-    throw new MalformedRequest(
+    return new MalformedRequest(
       'Reading takes no body: send neither Transfer-Encoding nor a Content-Length but 0.',
     )
   }
-}
-
-function assertOneOfEach({ rawHeaders, httpVersion, headers }: IncomingMessage): void {
+  const { rawHeaders, httpVersion, headers } = request
   let hosts = 0
   let authorizations = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -44,14 +38,20 @@ function assertOneOfEach({ rawHeaders, httpVersion, headers }: IncomingMessage):
     else if (name === 'authorization') authorizations += 1
   }
   if (hosts !== 1 || !/^[A-Za-z0-9._~:[\]-]+$/.test(headers.host ?? '')) {
-    throw new MalformedRequest('Send exactly one Host header, with a host name or address.')
+    return new MalformedRequest('Send exactly one Host header, with a host name or address.')
   }
-  if (authorizations > 1) throw new MalformedRequest('Send one Authorization header only.')
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw new MalformedRequest('Speak HTTP/1.1.')
+  if (authorizations > 1) return new MalformedRequest('Send one Authorization header only.')
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return new MalformedRequest('Speak HTTP/1.1.')
+  return undefined
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length']
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
 }
 
 function assertKnownRoot(target: string): void {
-  const [, version = '', ...rest] = (target.split('?', 1)[0] ?? '').toLowerCase().split('/')
-  if (version === 'v1.0') throw new UnknownResource('the API is in /beta, and not in /v1.0.')
-  if (version !== apiRoot[0] || rest[0] !== apiRoot[1] || rest[1] !== apiRoot[2]) throw new UnknownResource()
+  const segments = decodePathSegments(target.split('?', 1)[0] ?? '').map((segment) => segment.toLowerCase())
+  if (segments[0] === 'v1.0') throw new UnknownResource('the API is in /beta, and not in /v1.0.')
+  if (apiRoot.some((name, index) => segments[index] !== name)) throw new UnknownResource()
 }

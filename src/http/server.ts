@@ -25,7 +25,7 @@ import type { GatewayError } from '../errors.ts'
 import { type Answer, envelope } from './answer.ts'
 import { ExpectationFailed } from './errors.ts'
 import type { Journey } from './journey.ts'
-import { hasBody } from './sanity.ts'
+import { ambiguityOf } from './sanity.ts'
 import type { TlsFiles } from './tls.ts'
 
 export interface PublicServer {
@@ -65,8 +65,8 @@ export function createPublicServer({
   const open = new Set<ServerResponse>()
   let isClosing = false
   /** Connections that end with the answer under way: what follows on them is not read. */
-  const ending = new WeakSet<Socket>()
-  const answering = new WeakMap<Socket, number>()
+  const ending = new WeakSet<Duplex>()
+  const answering = new WeakMap<Duplex, number>()
 
   const refusals = new WeakMap<IncomingMessage, GatewayError>()
   const app = express().disable('x-powered-by').disable('etag').set('query parser', false)
@@ -88,9 +88,11 @@ export function createPublicServer({
       open.delete(response)
       answering.set(socket, (answering.get(socket) ?? 1) - 1)
     })
-    if (isClosing) response.shouldKeepAlive = false
-    // Bytes behind a body that nobody will read may look like another request.
-    if (hasBody(request)) ending.add(socket)
+    const ambiguity = ambiguityOf(request)
+    if (ambiguity !== undefined) refusals.set(request, ambiguity)
+    // What can be read in two ways may have a second request hidden in it or behind it.
+    if (isClosing || ambiguity !== undefined) response.shouldKeepAlive = false
+    if (!response.shouldKeepAlive) ending.add(socket)
     dispatch(request, response, (error) => {
       // Express passes by every handler when it cannot parse a target. The journey can say what is wrong with it.
       if (error === undefined) return void journey(request, response, refusals.get(request)).catch(fault)
@@ -104,13 +106,25 @@ export function createPublicServer({
 
   const server = tls === undefined ? createHttpServer(limits, handle) : createTlsServer(tls, handle)
 
-  server.on('checkContinue', handle)
+  // Some versions of Node pass over whatever stands behind the thousandth header, a Content-Length too. Their bytes are
+  // bounded all the same.
+  server.maxHeadersCount = 0
+
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    // No 100 is ever sent, so Node closes the connection: the caller may send the body that it has announced.
+    response.shouldKeepAlive = false
+    handle(request, response)
+  })
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     refusals.set(request, new ExpectationFailed())
     handle(request, response)
   })
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    // Node has let go of this socket, and an error that nobody listens for would end the process.
+    socket.on('error', () => socket.destroy())
+    if (ending.has(socket)) return
     onUnparsable('CONNECT')
+    if ((answering.get(socket) ?? 0) > 0) return void socket.destroy()
     endWith(socket, 405, { code: 'notAllowed', message: 'This gateway only reads: use GET or HEAD.' }, [
       'allow',
       'GET, HEAD',
@@ -120,6 +134,8 @@ export function createPublicServer({
     const code = error.code ?? 'unknown'
     if (code === 'ECONNRESET') return void socket.destroy()
     onUnparsable(code)
+    // The answer under way is the last one, and whole.
+    if (ending.has(socket) && socket.writable) return
     // In the middle of another answer these bytes would be taken for a part of it.
     if ((answering.get(socket) ?? 0) > 0) return void socket.destroy()
     const [status, message] = parserAnswers[code] ?? [
@@ -159,7 +175,8 @@ function endWith(
   error: { readonly code: string; readonly message: string },
   headers: readonly string[] = [],
 ): void {
-  if (!socket.writable) return void socket.destroy()
+  // More of the same bytes: the connection has its answer, and ends once that is written.
+  if (!socket.writable) return
   const exchange = { requestId: randomUUID(), clientRequestId: undefined, arrivedAt: Date.now() }
   const proxyStatus = ['proxy-status', 'session-gateway; error=http_request_error']
   const answer: Answer = envelope(exchange, status, error, [
@@ -171,5 +188,6 @@ function endWith(
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, `date: ${new Date().toUTCString()}`]
   for (let at = 0; at < answer.headers.length; at += 2)
     lines.push(`${answer.headers[at]}: ${answer.headers[at + 1]}`)
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${answer.body}`, 'latin1')
+  // Not left half open: whoever keeps the other half would keep this connection, and a stopping gateway, for ever.
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${answer.body}`, 'latin1', () => socket.destroy())
 }

@@ -9,6 +9,7 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { createSecureContext } from 'node:tls'
 import type { Clock } from '../clock.ts'
 
 export interface TlsPair {
@@ -95,6 +96,8 @@ function assertPair(cert: string, key: string): void {
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
     throw new Error('the key does not belong to the certificate')
   }
+  // The chain behind the leaf, and keys too weak for TLS.
+  createSecureContext({ cert, key })
 }
 
 async function readPem(file: string): Promise<string> {

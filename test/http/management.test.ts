@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { request } from 'undici'
+import { sessionId, sessionPath } from '../world/world.ts'
+import { sharedWorld, untilClosed } from '../security/wire.ts'
+
+describe('the management port', () => {
+  const world = sharedWorld()
+
+  test('serves three paths, and 404 that names them for every other', async () => {
+    for (const path of [
+      '/',
+      '/livez/',
+      '/livez/x',
+      '/metrics.json',
+      '/debug/pprof',
+      '/env',
+      sessionPath,
+      '/%zz',
+      '/..%2f',
+    ]) {
+      const reply = await world().manage(path)
+      // A trailing slash is the same path to probes.
+      if (path === '/livez/') continue
+      assert.equal(reply.status, 404, path)
+      assert.deepEqual(reply.json, { error: 'The management port serves GET /livez, /readyz and /metrics.' })
+    }
+  })
+
+  test('answers without a banner, and for no cache', async () => {
+    for (const path of ['/livez', '/readyz', '/metrics', '/unknown']) {
+      const { headers } = await world().manage(path)
+      assert.equal(headers['x-content-type-options'], 'nosniff')
+      assert.equal(headers['cache-control'], 'no-store')
+      assert.equal(headers['server'], undefined)
+      assert.equal(headers['x-powered-by'], undefined)
+      assert.equal(headers['etag'], undefined)
+    }
+  })
+
+  test('only reads', async () => {
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH'] as const) {
+      const { statusCode, body } = await request(
+        `http://127.0.0.1:${world().gateway.managementAddress.port}/livez`,
+        { method },
+      )
+      await body.dump()
+      assert.equal(statusCode, 404, method)
+    }
+  })
+
+  test('says that the process lives, and that it is ready', async () => {
+    assert.deepEqual((await world().manage('/livez')).json, { status: 'alive' })
+    assert.deepEqual((await world().manage('/readyz')).json.status, 'ready')
+  })
+
+  test('is not the callers’ port: none of its paths is served there', async () => {
+    for (const path of ['/livez', '/readyz', '/metrics']) assert.equal((await world().ask(path)).status, 404)
+  })
+})
+
+describe('the metrics', () => {
+  const world = sharedWorld()
+
+  /** name → sets of labels */
+  async function series(): Promise<Map<string, Record<string, string>[]>> {
+    const found = new Map<string, Record<string, string>[]>()
+    for (const line of (await world().manage('/metrics')).body.split('\n')) {
+      const [, name, labels = ''] = /^(session_gateway_\w+)(?:\{(.*)\})? \S+$/.exec(line) ?? []
+      if (name === undefined) continue
+      const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = '', value = '']) => [
+        label,
+        value,
+      ])
+      found.set(name, [...(found.get(name) ?? []), Object.fromEntries(pairs)])
+    }
+    return found
+  }
+
+  test('are the ones that were promised, with labels from small fixed sets', async () => {
+    const { emulator } = world()
+    await world().ask()
+    await world().ask()
+    await world().ask(`${sessionPath}/`, { token: null })
+    await world().ask(sessionPath, { token: await world().workloadToken('stranger') })
+    await world().ask(sessionPath.replace('default', 'a-workspace').replace('ecdf', 'abcd'), {
+      headers: { 'client-request-id': 'callers-own' },
+    })
+    emulator.fail('graph', { kind: 'reset' }, 2)
+    await world().ask(`${sessionPath}?$select=id`)
+    await untilClosed({ ...world(), url: 'https:' }, 'garbage\r\n\r\n')
+    const found = await series()
+    const labelled: Record<string, Record<string, RegExp>> = {
+      session_gateway_requests_total: { status: /^[1-5]\d\d$/, cache: /^(hit|miss|expired|collapsed|none)$/ },
+      session_gateway_request_duration_seconds_count: { cache: /^(hit|miss|expired|collapsed|none)$/ },
+      session_gateway_unparsable_requests_total: { code: /^[A-Z_]+$/ },
+      session_gateway_graph_calls_total: { outcome: /^([1-5]\d\d|[a-z_]+)$/ },
+      session_gateway_graph_call_duration_seconds_count: {},
+      session_gateway_token_exchanges_total: { result: /^(success|failure)$/ },
+      session_gateway_issuer_key_fetches_total: { issuer: /^(cluster|oidc)$/, result: /^(success|failure)$/ },
+      session_gateway_requests_in_flight: {},
+      session_gateway_cache_entries: {},
+      session_gateway_cache_bytes: {},
+      session_gateway_graph_trips_in_flight: {},
+      session_gateway_graph_gate_shut_seconds: {},
+      session_gateway_audit_pending_bytes: {},
+      session_gateway_ready: {},
+    }
+    for (const [name, labels] of Object.entries(labelled)) {
+      const all = found.get(name)
+      assert.ok(all !== undefined && all.length > 0, `${name} is missing`)
+      for (const each of all) {
+        assert.deepEqual(Object.keys(each).toSorted(), Object.keys(labels).toSorted(), name)
+        for (const [label, value] of Object.entries(each))
+          assert.match(value, labels[label] ?? /^$/, `${name} ${label}`)
+      }
+    }
+    const known = new Set([...Object.keys(labelled), 'session_gateway_certificate_reloads_total'])
+    const others = [...found.keys()].filter((name) => !known.has(name) && !/_(bucket|sum)$/.test(name))
+    assert.deepEqual(others, [])
+  })
+
+  test('count what happened, once each', async () => {
+    const read = async (line: string): Promise<number> => {
+      const { body } = await world().manage('/metrics')
+      return Number(
+        body
+          .split('\n')
+          .find((each) => each.startsWith(`session_gateway_${line} `))
+          ?.split(' ')[1] ?? 0,
+      )
+    }
+    const lines = [
+      'requests_total{status="200",cache="miss"}',
+      'requests_total{status="200",cache="hit"}',
+      'requests_total{status="403",cache="none"}',
+      'graph_calls_total{outcome="200"}',
+      'cache_entries',
+    ]
+    const before = await Promise.all(lines.map(read))
+    const path = `${sessionPath}?$select=createdDateTime`
+    for (let turn = 0; turn < 3; turn += 1) await world().ask(path)
+    await world().ask(path, { token: await world().workloadToken('stranger') })
+    const after = await Promise.all(lines.map(read))
+    assert.deepEqual(
+      after.map((value, at) => value - (before[at] ?? 0)),
+      [1, 2, 1, 1, 1],
+    )
+  })
+
+  test('name no caller, workspace, session, pod or id', async () => {
+    const { body } = await world().manage('/metrics')
+    for (const word of [
+      sessionId,
+      'default"',
+      'a-workspace',
+      'triage',
+      'stranger',
+      'serviceaccount',
+      'callers-own',
+      'eyJ',
+      'displayName',
+    ]) {
+      assert.ok(!body.includes(word), word)
+    }
+    assert.doesNotMatch(body, /[0-9a-f]{8}-[0-9a-f]{4}/)
+  })
+})

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { sessionPath } from '../world/world.ts'
+import { assertRefusal, goodHead, sharedWorld, untilClosed, upstreamCalls, withoutTls } from './wire.ts'
+
+/** Behind which framing a second request may hide: header lines, and what comes after them. */
+type Disguise = readonly [name: string, lines: string, body: (hidden: string) => string, method?: string]
+
+const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`
+const chunked = (hidden: string): string => `${chunk(hidden)}0\r\n\r\n`
+const plain = (hidden: string): string => hidden
+const manyHeaders = 'a:\r\n'.repeat(2_100)
+
+const disguises: readonly Disguise[] = [
+  ['a Content-Length that is too short', 'Content-Length: 5\r\n', (hidden) => `hello${hidden}`],
+  ['a Content-Length that is too long', 'Content-Length: 99999\r\n', plain],
+  ['a Content-Length on HEAD', 'Content-Length: 5\r\n', (hidden) => `hello${hidden}`, 'HEAD'],
+  ['a Content-Length on POST', 'Content-Length: 5\r\n', (hidden) => `hello${hidden}`, 'POST'],
+  ['a Content-Length of 00', 'Content-Length: 00\r\n', plain],
+  ['an empty Content-Length', 'Content-Length:\r\n', plain],
+  ['a signed Content-Length', 'Content-Length: +5\r\n', (hidden) => `hello${hidden}`],
+  ['a negative Content-Length', 'Content-Length: -1\r\n', plain],
+  ['a hexadecimal Content-Length', 'Content-Length: 0x5\r\n', (hidden) => `hello${hidden}`],
+  ['a list of lengths', 'Content-Length: 0, 5\r\n', (hidden) => `hello${hidden}`],
+  ['a Content-Length beyond 64 bits', 'Content-Length: 18446744073709551616\r\n', plain],
+  ['two Content-Lengths that agree', 'Content-Length: 0\r\nContent-Length: 0\r\n', plain],
+  ['two Content-Lengths that differ', 'Content-Length: 0\r\nContent-Length: 5\r\n', plain],
+  [
+    'a Content-Length behind 2,100 headers',
+    `${manyHeaders}Content-Length: 5\r\n`,
+    (hidden) => `hello${hidden}`,
+  ],
+  ['chunks behind 2,100 headers', `${manyHeaders}Transfer-Encoding: chunked\r\n`, chunked],
+  ['a second request in a chunk', 'Transfer-Encoding: chunked\r\n', chunked],
+  ['a second request in a chunk, on HEAD', 'Transfer-Encoding: chunked\r\n', chunked, 'HEAD'],
+  [
+    'a second request behind the last chunk',
+    'Transfer-Encoding: chunked\r\n',
+    (hidden) => `0\r\n\r\n${hidden}`,
+  ],
+  [
+    'trailers',
+    'Trailer: Host\r\nTransfer-Encoding: chunked\r\n',
+    (hidden) => `0\r\nHost: evil\r\n\r\n${hidden}`,
+  ],
+  ['a chunk extension', 'Transfer-Encoding: chunked\r\n', (hidden) => `1;a=b\r\nx\r\n0\r\n\r\n${hidden}`],
+  [
+    'a chunk size that is no number',
+    'Transfer-Encoding: chunked\r\n',
+    (hidden) => `ZZ\r\n${hidden}\r\n0\r\n\r\n`,
+  ],
+  [
+    'a chunk size beyond 64 bits',
+    'Transfer-Encoding: chunked\r\n',
+    (hidden) => `${'f'.repeat(17)}\r\n${hidden}`,
+  ],
+  ['chunks that end in a bare LF', 'Transfer-Encoding: chunked\r\n', (hidden) => `1\nx\n0\n\n${hidden}`],
+  [
+    'a CONNECT behind the last chunk',
+    'Transfer-Encoding: chunked\r\n',
+    () => '0\r\n\r\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n',
+  ],
+  ['an unknown transfer coding', 'Transfer-Encoding: xchunked\r\n', chunked],
+  ['identity', 'Transfer-Encoding: identity\r\n', plain],
+  ['an empty Transfer-Encoding', 'Transfer-Encoding:\r\n', plain],
+  ['gzip before chunked', 'Transfer-Encoding: gzip, chunked\r\n', chunked],
+  ['chunked before identity', 'Transfer-Encoding: chunked, identity\r\n', chunked],
+  ['two Transfer-Encodings', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', chunked],
+  ['a quoted coding', 'Transfer-Encoding: "chunked"\r\n', chunked],
+  ['a tab before the coding', 'Transfer-Encoding:\tchunked\r\n', chunked],
+  ['a vertical tab before the coding', 'Transfer-Encoding: \x0bchunked\r\n', chunked],
+  [
+    'a Content-Length and a Transfer-Encoding',
+    'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n',
+    chunked,
+  ],
+  [
+    'a Transfer-Encoding and a Content-Length',
+    'Transfer-Encoding: chunked\r\nContent-Length: 0\r\n',
+    chunked,
+  ],
+  ['a space before the colon', 'Transfer-Encoding : chunked\r\n', chunked],
+  ['a folded header', 'X: a\r\n Transfer-Encoding: chunked\r\n', chunked],
+  ['a folded coding', 'Transfer-Encoding:\r\n chunked\r\n', chunked],
+  ['a header behind a bare LF', 'X: a\nTransfer-Encoding: chunked\r\n', chunked],
+  ['a header behind a bare CR', 'X: a\rTransfer-Encoding: chunked\r\n', chunked],
+  ['a NUL in a header’s name', 'Transfer-Encoding\0: chunked\r\n', chunked],
+  ['a NUL in a header’s value', 'X: a\0b\r\n', plain],
+  [
+    'an underscore in the name, and a length',
+    'Transfer_Encoding: chunked\r\nContent-Length: 5\r\n',
+    (hidden) => `hello${hidden}`,
+  ],
+  ['a second Host', 'Host: evil.example\r\n', plain],
+  ['a second Host that is the same', 'Host: gateway.example\r\n', plain],
+  ['a second Host behind 2,100 headers', `${manyHeaders}Host: evil.example\r\n`, plain],
+  ['a second Authorization', 'Authorization: Bearer x\r\n', plain],
+  ['a second Authorization, empty', 'authorization:\r\n', plain],
+]
+
+for (const [tls, options] of [
+  ['over TLS', {}],
+  ['without TLS', withoutTls],
+] as const) {
+  describe(`${tls}, what could be read in two ways is 400 and closes, and nothing behind it is read:`, () => {
+    const world = sharedWorld(options)
+    for (const [name, lines, body, method = 'GET'] of disguises) {
+      test(name, async () => {
+        const records = world().records.length
+        // Nobody has asked for these properties, so whoever is let through must ask Graph.
+        const hidden = `${await goodHead(world(), `${sessionPath}?$select=lastModifiedDateTime`)}\r\n`
+        const head = await goodHead(world(), sessionPath, method)
+        const calls = await upstreamCalls(world(), async () => {
+          const found = await untilClosed(world(), `${head}${lines}\r\n${body(hidden)}`)
+          assert.equal(found.length, 1)
+          assertRefusal(found[0], 400, 'invalidRequest')
+          assert.equal(found[0]?.headers['connection'], 'close')
+        })
+        assert.equal(calls, 0)
+        assert.ok(world().records.length <= records + 1, 'the hidden request has a record')
+      })
+    }
+  })
+}
+
+describe('a request in pieces', () => {
+  const world = sharedWorld(withoutTls)
+
+  test('a body that comes later than its head is not waited for', async () => {
+    const head = await goodHead(world())
+    const [answer] = await untilClosed(world(), `${head}Content-Length: 5\r\n\r\n`)
+    assertRefusal(answer, 400)
+  })
+
+  test('bytes that come while the refusal is under way are not read either', async () => {
+    const hidden = `${await goodHead(world(), `${sessionPath}?$select=lastModifiedDateTime`)}\r\n`
+    const parts = [
+      `${await goodHead(world())}Transfer-Encoding: chunked\r\n\r\n`,
+      '0\r\n\r\n',
+      hidden,
+      hidden,
+    ]
+    const calls = await upstreamCalls(world(), async () => {
+      const found = await untilClosed(world(), parts)
+      assert.equal(found.length, 1)
+      assertRefusal(found[0], 400)
+    })
+    assert.equal(calls, 0)
+  })
+
+  test('nothing is read behind a request that asked for the connection to close', async () => {
+    const head = await goodHead(world())
+    const hidden = `${await goodHead(world(), `${sessionPath}?$select=lastModifiedDateTime`)}\r\n`
+    await world().ask()
+    const calls = await upstreamCalls(world(), async () => {
+      const found = await untilClosed(world(), `${head}Connection: close\r\n\r\n${hidden}`)
+      assert.deepEqual(
+        found.map(({ status }) => status),
+        [200],
+      )
+    })
+    assert.equal(calls, 0)
+  })
+
+  test('a Content-Length of 0 is no body', async () => {
+    const head = await goodHead(world())
+    const [answer] = await untilClosed(world(), `${head}Content-Length: 0\r\nConnection: close\r\n\r\n`)
+    assert.equal(answer?.status, 200)
+  })
+})
