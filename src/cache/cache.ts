@@ -25,6 +25,10 @@ export interface Cache {
 export interface Found {
   readonly entry: Entry
   readonly how: Outcome
+  /** Why a trip was needed (RFC 9211 §2.2); absent for a hit. */
+  readonly forwarded?: 'uri-miss' | 'stale'
+  /** Whether the next one who asks will find it. */
+  readonly isStored: boolean
 }
 
 /** How an answer came about: RFC 9211 §2 in our words. */
@@ -66,9 +70,16 @@ export function createCache({ store, windows, now }: CacheOptions): Cache {
   return {
     async read(key, fetch, leaves) {
       const stored = store.get(key)
-      if (stored !== undefined && isFresh(stored, now())) return { entry: stored, how: 'hit' }
+      if (stored !== undefined && isFresh(stored, now())) return { entry: stored, how: 'hit', isStored: true }
       const { landed, isCollapsed } = await flights.join(key, () => trip(key, fetch), leaves)
-      return { entry: landed, how: isCollapsed ? 'collapsed' : stored === undefined ? 'miss' : 'expired' }
+      const [how, forwarded] =
+        stored === undefined ? (['miss', 'uri-miss'] as const) : (['expired', 'stale'] as const)
+      return {
+        entry: landed,
+        how: isCollapsed ? 'collapsed' : how,
+        forwarded,
+        isStored: store.get(key) === landed,
+      }
     },
     store,
     get inTheAir() {

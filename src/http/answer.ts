@@ -116,16 +116,8 @@ function identifying({ requestId, clientRequestId }: Identified): string[] {
 }
 
 /** RFC 9211. */
-function cacheStatus({ entry, how }: Found, now: number): string {
-  const ttl = Math.ceil((entry.freshUntil - now) / 1000)
-  switch (how) {
-    case 'hit':
-      return `${self}; hit; ttl=${ttl}`
-    case 'miss':
-      return `${self}; fwd=uri-miss; fwd-status=${entry.status}; stored`
-    case 'expired':
-      return `${self}; fwd=stale; fwd-status=${entry.status}; stored`
-    case 'collapsed':
-      return `${self}; fwd=uri-miss; fwd-status=${entry.status}; collapsed`
-  }
+function cacheStatus({ entry, how, forwarded, isStored }: Found, now: number): string {
+  if (forwarded === undefined) return `${self}; hit; ttl=${Math.ceil((entry.freshUntil - now) / 1000)}`
+  const fate = how === 'collapsed' ? '; collapsed' : isStored ? '; stored' : ''
+  return `${self}; fwd=${forwarded}; fwd-status=${entry.status}${fate}`
 }

@@ -8,7 +8,13 @@
  */
 
 import type { IncomingMessage } from 'node:http'
-import { apiRoot, assertSaneTarget, decodePathSegments, UnknownResource } from '../session/index.ts'
+import {
+  apiRoot,
+  assertSaneTarget,
+  decodePathSegments,
+  lowerCase,
+  UnknownResource,
+} from '../session/index.ts'
 import { MalformedRequest, MethodNotAllowed } from './errors.ts'
 
 /** @throws {MethodNotAllowed | InvalidRequest | UnknownResource} */
@@ -51,7 +57,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 function assertKnownRoot(target: string): void {
-  const segments = decodePathSegments(target.split('?', 1)[0] ?? '').map((segment) => segment.toLowerCase())
+  const segments = decodePathSegments(target.split('?', 1)[0] ?? '').map(lowerCase)
   if (segments[0] === 'v1.0') throw new UnknownResource('the API is in /beta, and not in /v1.0.')
   if (apiRoot.some((name, index) => segments[index] !== name)) throw new UnknownResource()
 }

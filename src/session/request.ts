@@ -8,7 +8,7 @@
  * @module
  */
 
-import { decodePathSegments, decodeQuery } from './target.ts'
+import { decodePathSegments, decodeQuery, lowerCase } from './target.ts'
 import { InvalidRequest, UnknownResource } from './errors.ts'
 
 export interface SessionRequest {
@@ -49,17 +49,17 @@ export function parseSessionRequest(target: string, selectable: readonly string[
 /** Both key forms, `workspaces/default` and `workspaces('default')`, may be mixed in one path. */
 function parsePath(path: string): [workspaceId: string, sessionId: string] {
   const segments = decodePathSegments(path)
-  if (apiRoot.some((name, index) => segments[index]?.toLowerCase() !== name)) throw new UnknownResource()
+  if (apiRoot.some((name, index) => lowerCase(segments[index] ?? '') !== name)) throw new UnknownResource()
 
   const keys: string[] = []
   let at: number = apiRoot.length
   for (const collection of ['workspaces', 'sessions']) {
     const segment = segments[at] ?? ''
     const inParentheses = keyed.exec(segment)
-    if (inParentheses?.[1]?.toLowerCase() === collection) {
+    if (inParentheses !== null && lowerCase(inParentheses[1] ?? '') === collection) {
       keys.push(inParentheses[2] ?? '')
       at += 1
-    } else if (segment.toLowerCase() === collection && segments[at + 1] !== undefined) {
+    } else if (lowerCase(segment) === collection && segments[at + 1] !== undefined) {
       keys.push(segments[at + 1] ?? '')
       at += 2
     } else {
@@ -88,7 +88,7 @@ function canonicalSessionId(id: string): string {
 function parseSelect(query: string, selectable: readonly string[]): readonly string[] | null {
   let select: readonly string[] | null = null
   for (const [name, value] of decodeQuery(query)) {
-    const option = name.toLowerCase()
+    const option = lowerCase(name)
     if (option !== '$select' && option !== 'select') {
       throw new InvalidRequest('The only query option of this resource is $select.')
     }
@@ -101,7 +101,7 @@ function parseSelect(query: string, selectable: readonly string[]): readonly str
 function canonicalSelect(value: string, selectable: readonly string[]): readonly string[] {
   const chosen = new Set<string>()
   for (const asked of value.split(',')) {
-    const known = selectable.find((name) => name.toLowerCase() === asked.toLowerCase())
+    const known = selectable.find((name) => lowerCase(name) === lowerCase(asked))
     if (known === undefined) {
       throw new InvalidRequest(
         `$select takes a comma-separated list of these names, without spaces: ${selectable.join(', ')}.`,

@@ -58,6 +58,11 @@ export function decodeQuery(query: string): [name: string, value: string][] {
   })
 }
 
+/** Of ASCII letters only: Unicode would make a Kelvin sign a "k". */
+export function lowerCase(text: string): string {
+  return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
+}
+
 function decodeStrictly(encoded: string): string {
   if (!encoded.includes('%')) return encoded
   try {

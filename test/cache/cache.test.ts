@@ -77,10 +77,28 @@ test('an answer too large to keep is given to all who wait, and fetched again by
     cache.read('key', notToFetch, stays),
   ])
   assert.deepEqual(
-    both.map(({ entry }) => entry.body),
-    [body, body],
+    both.map(({ entry, isStored }) => [entry.body, isStored]),
+    [
+      [body, false],
+      [body, false],
+    ],
   )
   assert.equal((await cache.read('key', brings('small'), stays)).how, 'miss')
+})
+
+test('all who wait are told why there was a trip, and that it was stored', async () => {
+  const { clock, cache } = cacheWithClock()
+  const ask = async (): Promise<unknown[]> => {
+    const all = await Promise.all([
+      cache.read('key', brings('x'), stays),
+      cache.read('key', notToFetch, stays),
+    ])
+    return all.map(({ how, forwarded, isStored }) => `${how} ${forwarded} ${isStored}`)
+  }
+  assert.deepEqual(await ask(), ['miss uri-miss true', 'collapsed uri-miss true'])
+  assert.deepEqual(await ask(), ['hit undefined true', 'hit undefined true'])
+  clock.advance(30_000)
+  assert.deepEqual(await ask(), ['expired stale true', 'collapsed stale true'])
 })
 
 test('a failure is not kept: the next who asks starts anew', async () => {

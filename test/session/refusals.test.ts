@@ -79,6 +79,7 @@ for (const [what, target, message] of invalid) {
 }
 
 const unknown: readonly (readonly [what: string, target: string])[] = [
+  ['a Kelvin sign for a k', `${root}/wor%E2%84%AAspaces/default/sessions/${id}`],
   ['a trailing slash', `${session}/`],
   ['a trailing slash behind parentheses', `${root}/workspaces('default')/sessions('${id}')/`],
   ['an extra segment', `${session}/evaluations`],
