@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 
 /** Where `config/` is, from `src/` and from `dist/` alike. */
@@ -70,10 +70,16 @@ program
 program
   .command('emulate')
   .description('run the emulated Entra, Graph and issuers alone, for development')
-  .option('-p, --port <port>', 'the port to listen on, on loopback', '9443')
-  .action(async ({ port }: { port: string }) => {
+  .option('-p, --port <port>', 'the port to listen on, on loopback; 0 for any', parsePort, 9443)
+  .action(async ({ port }: { port: number }) => {
     const { emulate } = await import('./commands/emulate.ts')
     process.exitCode = await emulate(port)
   })
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port <= 65_535) return port
+  throw new InvalidArgumentError('Give a number from 0 to 65535.')
+}
 
 await program.parseAsync()

@@ -74,11 +74,13 @@ export function createTrail({ sink, maxPendingBytes }: TrailOptions): Trail {
       if (error instanceof Error) {
         fail(error.message)
         batch.taken.reject(new AuditUnavailable(problem ?? ''))
+        // In the callback of a failed write a stream fails whatever it is given: the next batch gets a try of its own.
+        setImmediate(writeNext)
       } else {
         problem = undefined
         batch.taken.resolve()
+        writeNext()
       }
-      writeNext()
     })
   }
 

@@ -5,12 +5,7 @@ import { startEmulator } from '../emulator/index.ts'
 import { askedToStop, complain, say } from './terminal.ts'
 
 /** Runs the emulator until it is asked to stop, and returns the exit code. */
-export async function emulate(portText: string): Promise<number> {
-  const port = Number(portText)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    complain(`--port: ${JSON.stringify(portText)} is not a port; give a number from 0 to 65535`)
-    return 1
-  }
+export async function emulate(port: number): Promise<number> {
   const stop = askedToStop()
   const folder = await mkdtemp(join(tmpdir(), 'session-gateway-emulator-'))
   try {
@@ -36,6 +31,9 @@ issuers:
 # Ctrl-C ends it.`)
     await stop
     return 0
+  } catch (error) {
+    complain(`the emulator cannot go on: ${error instanceof Error ? error.message : String(error)}`)
+    return 1
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -3,6 +3,8 @@ import { startGateway } from '../gateway.ts'
 import { createLog } from '../telemetry/index.ts'
 import { askedToStop, complain, describeFinding } from './terminal.ts'
 
+const lastLinesMs = 1_000
+
 /** Runs until SIGTERM or SIGINT, drains, and returns the exit code. */
 export async function serve(files: readonly string[]): Promise<number> {
   const loaded = await loadConfig({ files, env: process.env })
@@ -27,6 +29,7 @@ export async function serve(files: readonly string[]): Promise<number> {
     log.fatal({ err: error }, 'the gateway cannot go on')
     return 1
   } finally {
-    await new Promise<void>((resolve) => log.flush(() => resolve()))
+    // Nothing but last lines and records keeps the process now. A stuck reader of theirs would keep it for ever.
+    setTimeout(() => process.exit(), lastLinesMs).unref()
   }
 }

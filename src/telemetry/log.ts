@@ -4,7 +4,7 @@
  * @module
  */
 
-import { destination, type DestinationStream, type Logger, pino } from 'pino'
+import { type DestinationStream, type Logger, pino } from 'pino'
 
 export type Log = Logger
 
@@ -21,7 +21,19 @@ export function createLog(level: string, stream: DestinationStream = stderr()): 
   )
 }
 
-/** Not synchronous: a reader of stderr that pauses must not freeze the gateway. */
+/** Lines that wait for a reader of stderr who pauses, in characters; beyond it lines are dropped, not piled up. */
+const mostWaitingLength = 1024 * 1024
+
+/**
+ * Not synchronous: a reader of stderr that pauses must not freeze the gateway. Nor by way of a file descriptor: its
+ * writes occupy a thread, and a process does not end before its threads do.
+ */
 function stderr(): DestinationStream {
-  return destination({ dest: 2, sync: false })
+  // Without a listener a broken pipe would end the process, and nothing else is wrong with it.
+  process.stderr.on('error', () => {})
+  return {
+    write(line) {
+      if (process.stderr.writableLength < mostWaitingLength) process.stderr.write(line)
+    },
+  }
 }

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { sessionPath } from '../world/world.ts'
+import { run } from './program.ts'
+import { type Serving, startServing } from './serving.ts'
+
+describe('serve', { concurrency: true }, () => {
+  test('writes its log to stderr and its records to stdout, and never the one into the other', async () => {
+    await using serving = await startServing({ config: { log: { level: 'trace' } } })
+    const { program } = serving
+    assert.equal((await serving.ask()).status, 200)
+    assert.equal((await serving.ask(`${sessionPath}?$top=1`)).status, 400)
+    assert.equal((await serving.ask('/other')).status, 404)
+    program.child.kill('SIGTERM')
+    assert.equal((await program.ended).code, 0)
+    assert.deepEqual(
+      serving.records.map(({ type, status }) => [type, status]),
+      [
+        ['audit', 200],
+        ['audit', 400],
+        ['audit', 404],
+      ],
+    )
+    assert.equal(program.stdout.trimEnd().split('\n').length, 3)
+    const messages = serving.logs.map(({ msg }) => String(msg))
+    for (const expected of ['listening', 'request refused', 'draining', 'drained']) {
+      assert.ok(messages.includes(expected), `${expected} is logged`)
+    }
+    assert.ok(
+      serving.logs.every(
+        ({ type, level, time }) => type === undefined && level !== undefined && time !== undefined,
+      ),
+    )
+  })
+
+  test('says as warnings what the configuration permits but should not be overlooked', async () => {
+    await using serving = await startServing({ config: { access: {} } })
+    assert.ok(serving.logs.some(({ level, path }) => level === 'warn' && path === 'access'))
+    assert.equal((await serving.ask()).status, 403)
+  })
+
+  describe('exits with 1', () => {
+    let serving: Serving
+    before(async () => {
+      serving = await startServing()
+    })
+    after(() => serving[Symbol.asyncDispose]())
+
+    async function fails(
+      expected: RegExp,
+      env: Record<string, string> = {},
+      folder = serving.folder,
+    ): Promise<void> {
+      const { code, stdout, stderr } = await run(['serve', '-c', join(folder, 'gateway.yaml')], { env })
+      assert.deepEqual([code, stdout], [1, ''])
+      assert.match(stderr, expected)
+    }
+
+    test('and names server.listen when its port is taken', () =>
+      fails(/"server\.listen: listen EADDRINUSE/, { GATEWAY_LISTEN: `127.0.0.1:${serving.port}` }))
+
+    test('and names server.management.listen when its port is taken', () =>
+      fails(/"server\.management\.listen: listen EADDRINUSE/, {
+        GATEWAY_MANAGEMENT_LISTEN: `127.0.0.1:${serving.port}`,
+      }))
+
+    test('and names the key of a file that does not work', async () => {
+      const folder = join(serving.folder, 'broken')
+      const inFolder = (name: string): string => join(folder, name)
+      await mkdir(folder)
+      for (const name of ['ca.pem', 'tls.crt', 'gateway.yaml']) {
+        const text = await readFile(join(serving.folder, name), 'utf8')
+        await writeFile(inFolder(name), text.replaceAll(serving.folder, folder))
+      }
+      await writeFile(inFolder('tls.key'), (await serving.emulator.certificateFor(['localhost'])).keyPem)
+      await fails(/"server\.tls: the key does not belong to the certificate/, {}, folder)
+      await rm(inFolder('tls.crt'))
+      await fails(/"server\.tls: \S*tls\.crt cannot be read \(ENOENT\)/, {}, folder)
+      await writeFile(inFolder('ca.pem'), 'not a certificate')
+      await fails(/"outbound\.caFile: /, {}, folder)
+    })
+  })
+})
