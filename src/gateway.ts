@@ -6,21 +6,21 @@
  * @module
  */
 
-import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Writable } from 'node:stream'
 import { createAccess } from './access/index.ts'
-import { createTrail, type Trail } from './audit/index.ts'
+import { createTrail } from './audit/index.ts'
 import { createCache, createMemoryStore } from './cache/index.ts'
 import type { Callers } from './callers/index.ts'
 import { type Clock, systemClock } from './clock.ts'
-import type { Config, Listen } from './config/index.ts'
+import type { Config } from './config/index.ts'
 import { createGate, createGraphClient, type Gate } from './graph/index.ts'
 import {
   createHealth,
   createJourney,
   createManagementServer,
   createPublicServer,
+  listen,
   type TlsFiles,
 } from './http/index.ts'
 import { callersFor, type Environment, outboundFor, tlsFor, tokensFor } from './parts.ts'
@@ -50,6 +50,8 @@ export interface Surroundings {
 /** Records waiting for a sink that does not keep up; some 5,000 reads. */
 const maxPendingAuditBytes = 4 * 1024 * 1024
 const drainPollMs = 20
+/** How long the last records may take; a sink that is stuck has had its time. */
+const lastRecordsMs = 1_000
 
 /** @throws {Error} a file cannot be read, or an address cannot be listened on; the message names the key */
 export async function startGateway(config: Config, surroundings: Surroundings): Promise<Gateway> {
@@ -66,6 +68,8 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     now: clock.now,
   })
   const trail = createTrail({ sink: auditSink, maxPendingBytes: maxPendingAuditBytes })
+  // Ended after the servers, when the last request, cut or not, has its record.
+  starting.defer(() => Promise.race([trail.flush(), pause(clock, lastRecordsMs)]))
 
   const metrics: Metrics = createMetrics({
     inFlight: () => publicServer.inFlight,
@@ -116,14 +120,12 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   })
   const management = createManagementServer({ health, metrics })
 
-  const managementAddress = await listen(
-    management,
-    config.server.management.listen,
-    'server.management.listen',
+  const { address: managementAddress } = starting.use(
+    await listen(management, { ...config.server.management.listen, key: 'server.management.listen' }),
   )
-  starting.defer(() => stop(management))
-  const address = await listen(publicServer.server, config.server.listen, 'server.listen')
-  starting.defer(() => stop(publicServer.server))
+  const { address } = starting.use(
+    await listen(publicServer.server, { ...config.server.listen, key: 'server.listen' }),
+  )
   const running = starting.move()
 
   async function drain(): Promise<void> {
@@ -137,7 +139,6 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     if (publicServer.inFlight > 0) {
       log.warn({ cut: publicServer.inFlight }, 'server.drain.timeout is over: requests are being cut')
     }
-    await settled(trail, until, clock)
     await running.disposeAsync()
   }
 
@@ -159,27 +160,6 @@ function degradations(parts: {
   ]
 }
 
-async function listen(server: Server, { host, port }: Listen, key: string): Promise<AddressInfo> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new Error(`${key}: ${error.message}`, { cause: error })))
-    server.listen(port, host, resolve)
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error(`${key}: not an address with a port`)
-  return address
-}
-
-function stop(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
-}
-
 function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve))
-}
-
-async function settled(trail: Trail, until: number, clock: Clock): Promise<void> {
-  await Promise.race([trail.flush(), pause(clock, Math.max(0, until - clock.now()))])
 }
