@@ -68,8 +68,6 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     now: clock.now,
   })
   const trail = createTrail({ sink: auditSink, maxPendingBytes: maxPendingAuditBytes })
-  // Ended after the servers, when the last request, cut or not, has its record.
-  starting.defer(() => Promise.race([trail.flush(), pause(clock, lastRecordsMs)]))
 
   const metrics: Metrics = createMetrics({
     inFlight: () => publicServer.inFlight,
@@ -119,6 +117,8 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     onFault: (error) => log.error({ err: error }, 'a request met a fault of the gateway'),
   })
   const management = createManagementServer({ health, metrics })
+  // After the servers have ended and before the way out does: a request that was cut is recorded as that.
+  starting.defer(() => Promise.race([publicServer.settled(), pause(clock, lastRecordsMs)]))
 
   const { address: managementAddress } = starting.use(
     await listen(management, { ...config.server.management.listen, key: 'server.management.listen' }),

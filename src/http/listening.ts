@@ -37,6 +37,7 @@ export async function listen(server: Server, { host, port, key }: ListenOptions)
     address,
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeAllConnections()
       for (const socket of sockets) socket.destroy()
       await closed
     },

@@ -32,6 +32,8 @@ export interface PublicServer {
   readonly server: Server
   /** Requests not answered yet. */
   readonly inFlight: number
+  /** Resolves once every request that has come has its record, and its answer where somebody waits for it. */
+  settled(): Promise<void>
   /** From now on each answer ends its connection. */
   closeConnectionsAsTheyAnswer(): void
 }
@@ -69,8 +71,14 @@ export function createPublicServer({
   const answering = new WeakMap<Duplex, number>()
 
   const refusals = new WeakMap<IncomingMessage, GatewayError>()
+  const underWay = new Set<Promise<void>>()
+  function lead(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const led = journey(request, response, refusals.get(request)).finally(() => underWay.delete(led))
+    underWay.add(led)
+    return led
+  }
   const app = express().disable('x-powered-by').disable('etag').set('query parser', false)
-  app.use((request, response) => journey(request, response, refusals.get(request)))
+  app.use((request, response) => lead(request, response))
   // Express's own last resort would answer in HTML, so it is given one of ours; its types leave that out.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const dispatch = app as unknown as (
@@ -95,7 +103,7 @@ export function createPublicServer({
     if (!response.shouldKeepAlive) ending.add(socket)
     dispatch(request, response, (error) => {
       // Express passes by every handler when it cannot parse a target. The journey can say what is wrong with it.
-      if (error === undefined) return void journey(request, response, refusals.get(request)).catch(fault)
+      if (error === undefined) return void lead(request, response).catch(fault)
       fault(error)
     })
     function fault(error: unknown): void {
@@ -149,6 +157,9 @@ export function createPublicServer({
     server,
     get inFlight() {
       return open.size
+    },
+    async settled() {
+      await Promise.allSettled(underWay)
     },
     closeConnectionsAsTheyAnswer() {
       isClosing = true
