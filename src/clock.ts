@@ -5,8 +5,10 @@
  */
 
 export interface Clock {
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds: for instants that others name too. It jumps when somebody sets the clock. */
   readonly now: () => number
+  /** Milliseconds since some moment: for everything that lasts. It never jumps. */
+  readonly monotonic: () => number
   /**
    * Calls `action` once, `delayMs` from now. A pending action keeps no process alive.
    *
@@ -20,6 +22,7 @@ const longestDelayMs = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(delayMs, action) {
     const timer = setTimeout(action, Math.min(Math.max(0, delayMs), longestDelayMs))
     timer.unref()

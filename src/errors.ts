@@ -5,6 +5,9 @@
  * @module
  */
 
+/** In characters: a reason may quote what somebody else sent, and goes to the log and the record. */
+const longestReason = 512
+
 export abstract class GatewayError extends Error {
   /** Stable, for programs: `error.code` of the answer's body (Graph's error envelope). */
   abstract readonly code: string
@@ -24,6 +27,6 @@ export abstract class GatewayError extends Error {
   constructor(message: string, reason?: string, options?: ErrorOptions) {
     super(message, options)
     this.name = new.target.name
-    this.reason = reason
+    this.reason = reason?.slice(0, longestReason)
   }
 }

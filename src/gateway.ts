@@ -60,12 +60,12 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
 
   const outbound = await outboundFor(config, clock)
   starting.defer(() => outbound.close())
-  const gate = createGate(clock.now)
+  const gate = createGate(clock.monotonic)
   const store = createMemoryStore(config.cache.memory)
   const cache = createCache({
     store,
     windows: { freshForMs: config.cache.freshFor, notFoundForMs: config.cache.notFoundFor },
-    now: clock.now,
+    clock,
   })
   const trail = createTrail({ sink: auditSink, maxPendingBytes: maxPendingAuditBytes })
 
@@ -78,6 +78,9 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     auditPendingBytes: () => trail.pendingBytes,
     ready: () => (health.isReady ? 1 : 0),
   })
+
+  const tls = await tlsFor(config, { clock, log, metrics })
+  if (tls !== undefined) starting.defer(() => tls.close())
 
   const tokens = tokensFor(config, { outbound, clock, random, log, metrics })
   starting.defer(() => tokens.close())
@@ -96,20 +99,18 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   })
   const callers = callersFor(config.issuers, { outbound, clock, log, metrics, env: surroundings.env })
   starting.defer(() => callers.close())
-  const access = createAccess(config.access, clock.now)
+  const access = createAccess(config.access, clock.monotonic)
 
   const health = createHealth({
     canServe: () => tokens.state !== 'none' && callers.canVerify,
     auditProblem: () => trail.problem,
     degraded: () => degradations({ tokens, callers, gate, tls }),
     startupGraceMs: config.server.startupGrace,
-    now: clock.now,
+    now: clock.monotonic,
   })
   const { selectable } = config.graph
   const journey = createJourney({ callers, selectable, access, cache, graph, trail, clock, log, metrics })
 
-  const tls = await tlsFor(config, { clock, log, metrics })
-  if (tls !== undefined) starting.defer(() => tls.close())
   const publicServer = createPublicServer({
     journey,
     tls,
@@ -129,13 +130,13 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const running = starting.move()
 
   async function drain(): Promise<void> {
-    const until = clock.now() + config.server.drain.timeout
+    const until = clock.monotonic() + config.server.drain.timeout
     health.drain()
     await pause(clock, config.server.drain.delay)
     publicServer.closeConnectionsAsTheyAnswer()
     publicServer.server.close()
     publicServer.server.closeIdleConnections()
-    while (publicServer.inFlight > 0 && clock.now() < until) await pause(clock, drainPollMs)
+    while (publicServer.inFlight > 0 && clock.monotonic() < until) await pause(clock, drainPollMs)
     if (publicServer.inFlight > 0) {
       log.warn({ cut: publicServer.inFlight }, 'server.drain.timeout is over: requests are being cut')
     }

@@ -47,8 +47,6 @@ export interface AuditRecord {
   readonly trip?: { readonly clientRequestId: string; readonly requestId?: string } | undefined
 }
 
-const longestText = 512
-
 /** One line, newline included. */
 export function formatRecord(record: AuditRecord): string {
   const { caller, asked, refusal, trip } = record
@@ -73,7 +71,7 @@ export function formatRecord(record: AuditRecord): string {
       rule: record.rule,
       status: record.status,
       refusal: refusal?.code,
-      reason: refusal?.reason?.slice(0, longestText),
+      reason: refusal?.reason,
       cache: record.outcome,
       graphClientRequestId: trip?.clientRequestId,
       graphRequestId: trip?.requestId,

@@ -5,6 +5,7 @@
  */
 
 import { LRUCache } from 'lru-cache'
+import type { Clock } from '../clock.ts'
 import { type Answer, createEntry, type Entry, isFresh, type Windows } from './entry.ts'
 import { createFlights } from './flights.ts'
 import type { Store } from './memory.ts'
@@ -37,32 +38,33 @@ export type Outcome = 'hit' | 'miss' | 'expired' | 'collapsed'
 export interface CacheOptions {
   readonly store: Store
   readonly windows: Windows
-  readonly now: () => number
+  readonly clock: Clock
 }
 
 /** A failure that would repeat itself: it may ask that its key be left alone for a while. */
 interface BackOff {
   readonly error: unknown
+  /** On the monotonic clock. */
   readonly until: number
 }
 
 const mostBackOffs = 10_000
 
-export function createCache({ store, windows, now }: CacheOptions): Cache {
+export function createCache({ store, windows, clock }: CacheOptions): Cache {
   const flights = createFlights<Entry>()
   const backOffs = new LRUCache<string, BackOff>({ max: mostBackOffs })
 
   async function trip(key: string, fetch: () => Promise<Answer>): Promise<Entry> {
     const backOff = backOffs.get(key)
-    if (backOff !== undefined && now() < backOff.until) throw backOff.error
+    if (backOff !== undefined && clock.monotonic() < backOff.until) throw backOff.error
     try {
-      const entry = createEntry(await fetch(), now(), windows)
+      const entry = createEntry(await fetch(), clock.now(), windows)
       // A 404 takes the place of a 200: what Graph no longer has, we no longer have.
       store.set(key, entry)
       return entry
     } catch (error) {
       const forMs = backOffMs(error)
-      if (forMs > 0) backOffs.set(key, { error, until: now() + forMs })
+      if (forMs > 0) backOffs.set(key, { error, until: clock.monotonic() + forMs })
       throw error
     }
   }
@@ -70,7 +72,8 @@ export function createCache({ store, windows, now }: CacheOptions): Cache {
   return {
     async read(key, fetch, leaves) {
       const stored = store.get(key)
-      if (stored !== undefined && isFresh(stored, now())) return { entry: stored, how: 'hit', isStored: true }
+      if (stored !== undefined && isFresh(stored, clock.now()))
+        return { entry: stored, how: 'hit', isStored: true }
       const { landed, isCollapsed } = await flights.join(key, () => trip(key, fetch), leaves)
       const [how, forwarded] =
         stored === undefined ? (['miss', 'uri-miss'] as const) : (['expired', 'stale'] as const)

@@ -44,5 +44,6 @@ export function createEntry(answer: Answer, now: number, windows: Windows): Entr
 }
 
 export function isFresh(entry: Entry, now: number): boolean {
-  return now < entry.freshUntil
+  // An entry from the future is one from before somebody set the clock back.
+  return entry.storedAt <= now && now < entry.freshUntil
 }

@@ -43,8 +43,10 @@ export interface CallersOptions {
 
 interface Remembered {
   readonly caller: Caller
-  /** Epoch milliseconds. */
+  /** On the monotonic clock. */
   readonly until: number
+  /** Epoch milliseconds: the token's `exp`. */
+  readonly expiresAt: number
   /** Of the keys: a token whose key has been withdrawn is not believed for the rest of its minute. */
   readonly generation: number
 }
@@ -75,8 +77,12 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
     const fingerprint = hash('sha256', token, 'base64')
     const generation = keyGeneration()
     const known = remembered.get(fingerprint)
-    if (known?.generation === generation && clock.now() < known.until) return known.caller
+    if (known?.generation === generation && isCurrent(known)) return known.caller
     return verify(token, fingerprint, generation)
+  }
+
+  function isCurrent({ until, expiresAt }: Remembered): boolean {
+    return clock.monotonic() < until && clock.now() < expiresAt
   }
 
   function keyGeneration(): number {
@@ -98,7 +104,8 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
         )
         remembered.set(fingerprint, {
           caller,
-          until: Math.min(clock.now() + rememberMs, expiresAt),
+          until: clock.monotonic() + rememberMs,
+          expiresAt,
           generation,
         })
         return caller

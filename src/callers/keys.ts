@@ -64,7 +64,7 @@ export function createKeyHolder({ fetchPublished, clock, observer }: KeyHolderOp
   let isClosed = false
 
   async function fetchNow(): Promise<boolean> {
-    fetchedAt = clock.now()
+    fetchedAt = clock.monotonic()
     let hasChanged = false
     try {
       const published = await fetchPublished()
@@ -121,7 +121,7 @@ export function createKeyHolder({ fetchPublished, clock, observer }: KeyHolderOp
     },
     async refetch() {
       if (fetching !== undefined) return fetching
-      if (clock.now() - fetchedAt < cooldownMs) return false
+      if (clock.monotonic() - fetchedAt < cooldownMs) return false
       return fetchOnce()
     },
     close() {

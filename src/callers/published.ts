@@ -41,7 +41,7 @@ async function discoverJwksUri(issuer: string, outbound: Outbound): Promise<stri
   const document = await getJson(url, outbound)
   if (document['issuer'] !== issuer) {
     throw new Error(
-      `${url} is the document of the issuer ${JSON.stringify(document['issuer'])}; ` +
+      `${url} is the document of the issuer ${JSON.stringify(document['issuer'] ?? null).slice(0, 200)}; ` +
         `write issuers.*.issuer exactly so, or correct it (it is ${JSON.stringify(issuer)})`,
     )
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { jwtVerify, type JWTPayload } from 'jose'
+import { errors, jwtVerify, type JWTPayload } from 'jose'
 import { isJsonObject } from '../json.ts'
 import type { Caller } from './caller.ts'
 import type { HeldKeys } from './keys.ts'
@@ -63,6 +63,8 @@ export async function verifyToken(
     requiredClaims: ['exp'],
     clockTolerance: demands.clockToleranceMs / 1000,
     currentDate: new Date(now),
+  }).catch((error: unknown) => {
+    throw inOurWords(error, demands)
   })
   // jose checks every header it uses itself, and this one it does not.
   const type: unknown = protectedHeader.typ
@@ -73,7 +75,9 @@ export async function verifyToken(
   }
   for (const [claim, required] of Object.entries(demands.require)) {
     if (!satisfies(payload[claim], required)) {
-      throw new TokenRefused(`its claim ${quote(claim)} is not what issuers.${demands.name}.require asks for`)
+      throw new TokenRefused(
+        `its claim ${quote(claim)} is ${show(payload[claim])}, and issuers.${demands.name}.require asks for ${show(required)}`,
+      )
     }
   }
   const tokenId = payload.jti
@@ -85,6 +89,33 @@ export async function verifyToken(
     ...(isSafeText(tokenId) ? { tokenId } : {}),
   }
   return { caller, expiresAt: (payload.exp ?? 0) * 1000 }
+}
+
+/** jose says which claim failed; whoever has to mend it needs to see what it is, and what it should be. */
+function inOurWords(error: unknown, { name, audience }: Demands): unknown {
+  if (error instanceof errors.JWTExpired) {
+    return new TokenRefused(`it expired at ${instant(error.payload.exp)}`)
+  }
+  if (!(error instanceof errors.JWTClaimValidationFailed) || error.reason !== 'check_failed') return error
+  const { aud, nbf } = error.payload
+  if (error.claim === 'aud') {
+    return new TokenRefused(`its aud is ${show(aud)}, and issuers.${name}.audience is ${quote(audience)}`)
+  }
+  if (error.claim === 'nbf') {
+    return new TokenRefused(`it is not valid before ${instant(nbf)}: compare the clocks`)
+  }
+  return error
+}
+
+/** @param seconds since the epoch, as far as they are a time at all */
+function instant(seconds: number | undefined): string {
+  const date = new Date((seconds ?? Number.NaN) * 1000)
+  return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString()
+}
+
+/** A claim, or what is asked of it, for the operator's eyes. */
+function show(value: unknown): string {
+  return value === undefined ? 'absent' : JSON.stringify(value).slice(0, 200)
 }
 
 function isAccessTokenType(type: unknown): boolean {

@@ -53,13 +53,13 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   const { origin, deadlineMs, maxBodyBytes, outbound, tokens, gate, clock, observer } = options
 
   async function readSession(question: SessionQuestion): Promise<SessionAnswer> {
-    const deadline = clock.now() + deadlineMs
+    const deadline = clock.monotonic() + deadlineMs
     for (let tryNumber = 1; ; tryNumber += 1) {
       const pass = gate.enter()
       try {
         const outcome = await tryOnce(question, deadline, pass)
         if ('answer' in outcome) return outcome.answer
-        if (tryNumber === tries || clock.now() >= deadline) throw outcome.retryable
+        if (tryNumber === tries || clock.monotonic() >= deadline) throw outcome.retryable
       } finally {
         pass.abandoned()
       }
@@ -71,7 +71,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   async function tryOnce(question: SessionQuestion, deadline: number, pass: Pass): Promise<Outcome> {
     const token = await before(deadline, tokens.get())
     const clientRequestId = randomUUID()
-    const startedAt = clock.now()
+    const startedAt = clock.monotonic()
     let response: OutboundResponse
     try {
       response = await outbound.send({
@@ -90,11 +90,11 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
       })
     } catch (error) {
       if (!(error instanceof OutboundFailure)) throw error
-      observer.called(error.kind, { clientRequestId }, clock.now() - startedAt)
+      observer.called(error.kind, { clientRequestId }, clock.monotonic() - startedAt)
       return failed(error, pass)
     }
     const trip: Trip = { clientRequestId, ...requestIdOf(response) }
-    observer.called(response.status, trip, clock.now() - startedAt)
+    observer.called(response.status, trip, clock.monotonic() - startedAt)
     return judge(response, question, { token, trip, pass })
   }
 
@@ -162,6 +162,10 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
       }
     }
     if (status === 404 || status === 410) {
+      // A front door's error page says nothing about the session.
+      if (!isJsonObject(parseJsonObject(response.body)?.['error'])) {
+        throw new GraphAnswerInvalid(`a ${status} that is not one of Graph's errors`)
+      }
       return { answer: { status, headers: [], body: '', errorCode: errorCodeOf(response), trip } }
     }
     if (status === 401) {
@@ -180,7 +184,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   async function before<T>(deadline: number, promise: Promise<T>): Promise<T> {
     let cancel = (): void => {}
     const timeout = new Promise<never>((_resolve, reject) => {
-      cancel = clock.after(deadline - clock.now(), () =>
+      cancel = clock.after(deadline - clock.monotonic(), () =>
         reject(new GraphTimedOut('the token exchange took longer than graph.deadline')),
       )
     })

@@ -52,9 +52,13 @@ const limits: ServerOptions = {
   keepAliveTimeout: 75_000,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
+  /** How often Node looks for those that have passed. */
+  connectionsCheckingInterval: 2_000,
   // Answered by us, in our form.
   requireHostHeader: false,
 }
+/** Requests of one connection that wait for their answers; the last one ends it. No client in use sends as many. */
+const mostPipelined = 16
 const tlsLimits = { minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const
 
 export function createPublicServer({
@@ -89,9 +93,11 @@ export function createPublicServer({
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
-    if (ending.has(socket)) return
+    // What has been read already is parsed to its end; no more is read.
+    if (ending.has(socket)) return void socket.pause()
+    const pipelined = (answering.get(socket) ?? 0) + 1
     open.add(response)
-    answering.set(socket, (answering.get(socket) ?? 0) + 1)
+    answering.set(socket, pipelined)
     response.once('close', () => {
       open.delete(response)
       answering.set(socket, (answering.get(socket) ?? 1) - 1)
@@ -100,6 +106,10 @@ export function createPublicServer({
     if (ambiguity !== undefined) refusals.set(request, ambiguity)
     // What can be read in two ways may have a second request hidden in it or behind it.
     if (isClosing || ambiguity !== undefined) response.shouldKeepAlive = false
+    // Node takes as many as come, and each waiting one costs memory.
+    if (pipelined >= mostPipelined) response.shouldKeepAlive = false
+    // Node has passed over what came with it, and would read on in the middle of it.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false
     if (!response.shouldKeepAlive) ending.add(socket)
     dispatch(request, response, (error) => {
       // Express passes by every handler when it cannot parse a target. The journey can say what is wrong with it.
@@ -142,6 +152,8 @@ export function createPublicServer({
     const code = error.code ?? 'unknown'
     if (code === 'ECONNRESET') return void socket.destroy()
     onUnparsable(code)
+    // Not of the parser: a TLS handshake that failed or never ended. Nothing can be said on such a connection.
+    if (!code.startsWith('HPE_') && parserAnswers[code] === undefined) return void socket.destroy()
     // The answer under way is the last one, and whole.
     if (ending.has(socket) && socket.writable) return
     // In the middle of another answer these bytes would be taken for a part of it.

@@ -20,8 +20,11 @@ export class OutboundFailure extends Error {
   readonly kind: FailureKind
 
   constructor(kind: FailureKind, origin: string, options?: ErrorOptions) {
-    const cause = options?.cause instanceof Error ? `: ${options.cause.message}` : ''
-    super(`${origin}: ${kind.replaceAll('_', ' ')}${cause}`, options)
+    // Node advises on flags of Node, which is not how this program is set up.
+    const cause =
+      options?.cause instanceof Error ? `: ${options.cause.message.split('; if the root CA', 1)[0]}` : ''
+    const remedy = kind === 'tls_certificate_error' ? '. A private authority is given in outbound.caFile' : ''
+    super(`${origin}: ${kind.replaceAll('_', ' ')}${cause}${remedy}`, options)
     this.kind = kind
   }
 }

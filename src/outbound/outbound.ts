@@ -9,7 +9,7 @@
  */
 
 import { Socket } from 'node:net'
-import { getCACertificates } from 'node:tls'
+import { createSecureContext, getCACertificates } from 'node:tls'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 import type { Clock } from '../clock.ts'
 import { failureKind, OutboundFailure } from './failure.ts'
@@ -53,7 +53,7 @@ const connectTimeoutMs = 10_000
 const keepAliveMs = 30_000
 
 export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Outbound {
-  const ca = onlyCa ?? (extraCa === undefined ? undefined : [...getCACertificates('default'), extraCa])
+  const ca = onlyCa ?? [...trusted(), ...(extraCa === undefined ? [] : [extraCa])]
   const { connect, endConnecting } = createConnector(ca)
   const agent = new Agent({
     allowH2: false,
@@ -101,7 +101,7 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
 }
 
 /** Keeps hold of connections that are only being made: the agent does not know them yet, and would leave them behind. */
-function createConnector(ca: string | string[] | undefined): {
+function createConnector(ca: string | string[]): {
   readonly connect: buildConnector.connector
   readonly endConnecting: () => void
 } {
@@ -109,7 +109,8 @@ function createConnector(ca: string | string[] | undefined): {
   const connector = buildConnector({
     allowH2: false,
     timeout: connectTimeoutMs,
-    ...(ca === undefined ? {} : { ca }),
+    // Made once: reading hundreds of authorities anew would take longer than connecting.
+    secureContext: createSecureContext({ ca }),
   })
   return {
     connect(options, callback) {
@@ -124,6 +125,11 @@ function createConnector(ca: string | string[] | undefined): {
       for (const socket of connecting) socket.destroy(new Error('the gateway is stopping'))
     },
   }
+}
+
+/** Node brings authorities of its own, and by itself does not read the system's, where a company adds its own. */
+function trusted(): string[] {
+  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
 }
 
 /** undici hears of an abort only once it is connected, and connecting may take long. */

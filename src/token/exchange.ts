@@ -41,6 +41,8 @@ export interface ExchangeOptions {
 }
 
 const scope = 'https://graph.microsoft.com/.default'
+/** Entra's own are 60 to 90 minutes, and 24 to 28 hours at the very most. */
+const longestLifetimeMs = 28 * 60 * 60_000
 const largestAnswerBytes = 256 * 1024
 
 export function createExchange(options: ExchangeOptions): Exchange {
@@ -81,10 +83,13 @@ export function createExchange(options: ExchangeOptions): Exchange {
     if (result === null || result.accessToken === '' || result.expiresOn === null) {
       throw wire.failure() ?? new ExchangeFailed('Entra answered without an access token')
     }
+    // MSAL counts from the system's clock; what Entra said is a lifetime.
+    const lifetimeMs = result.expiresOn.getTime() - Date.now()
+    if (!Number.isFinite(lifetimeMs))
+      throw new ExchangeFailed('Entra answered with a lifetime that is no number')
     return {
       value: result.accessToken,
-      // MSAL counts from the system's clock; what Entra said is a lifetime.
-      expiresAt: clock.now() + result.expiresOn.getTime() - Date.now(),
+      expiresAt: clock.now() + Math.min(lifetimeMs, longestLifetimeMs),
       roles: rolesOf(result.accessToken),
     }
   }

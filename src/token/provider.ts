@@ -20,7 +20,7 @@ export interface TokenProvider {
    */
   get(): Promise<string>
   /**
-   * Graph answered 401 to this token.
+   * Graph answered 401 to this token. It is not sent again while another may be had; if none can, Graph may have erred.
    *
    * @returns whether another token may be had: `get` and ask Graph once more
    */
@@ -53,6 +53,8 @@ const renewBeforeMs = 10 * 60_000
 const renewRolelessMs = 60_000
 const firstRetryMs = 1_000
 const longestRetryMs = 60_000
+/** However long Entra asks us to wait. */
+const longestWaitMs = 10 * 60_000
 /** Tokens that Graph calls invalid are replaced at most this often, or each 401 would cost an exchange. */
 const forcedEveryMs = 30_000
 
@@ -68,13 +70,15 @@ export function createTokenProvider({
   let lastFailure = ''
   let retryAt = 0
   let forcedAt = Number.NEGATIVE_INFINITY
+  /** Graph called this one invalid. It is not sent while another may be had. */
+  let suspect = ''
   let cancelTimer = (): void => {}
   let isClosed = false
 
   /** The held token, if it may still be sent. */
   const usable = (): AppToken | undefined =>
     held !== undefined && clock.now() < held.expiresAt - expiryMarginMs ? held : undefined
-  const isBackingOff = (): boolean => failures > 0 && clock.now() < retryAt
+  const isBackingOff = (): boolean => failures > 0 && clock.monotonic() < retryAt
   const lacksRole = (token: AppToken): boolean => !token.roles.includes(neededRole)
 
   function renewIn(delayMs: number): void {
@@ -85,7 +89,8 @@ export function createTokenProvider({
   /** Never rejects: what went wrong is kept for whoever asks. */
   function renew(): Promise<void> {
     exchanging ??= exchange()
-      .then(keep, backOff)
+      .then(keep)
+      .catch(backOff)
       .finally(() => {
         exchanging = undefined
       })
@@ -112,10 +117,10 @@ export function createTokenProvider({
         ? error
         : new ExchangeFailed(`the token exchange failed: ${String(error)}`)
     const backOffMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures) * (0.75 + random() / 4)
-    const waitMs = Math.min(Math.max(backOffMs, failure.retryAfterMs ?? 0), 10 * longestRetryMs)
+    const waitMs = Math.min(Math.max(backOffMs, failure.retryAfterMs ?? 0), longestWaitMs)
     failures += 1
     lastFailure = failure.message
-    retryAt = clock.now() + waitMs
+    retryAt = clock.monotonic() + waitMs
     renewIn(waitMs)
     observer.failed(failure, waitMs)
   }
@@ -123,19 +128,20 @@ export function createTokenProvider({
   return {
     async get() {
       const token = usable()
-      if (token !== undefined) return token.value
+      if (token !== undefined && token.value !== suspect) return token.value
       if (!isBackingOff()) await renew()
       const renewed = usable()
       if (renewed !== undefined) return renewed.value
-      throw new TokenUnavailable(Math.max(firstRetryMs, retryAt - clock.now()), lastFailure)
+      throw new TokenUnavailable(Math.max(firstRetryMs, retryAt - clock.monotonic()), lastFailure)
     },
 
     reject(token) {
       if (held?.value !== token) return true
-      if (clock.now() - forcedAt < forcedEveryMs) return false
-      forcedAt = clock.now()
-      held = undefined
-      if (!isBackingOff()) void renew()
+      if (suspect === token && exchanging !== undefined) return true
+      if (isBackingOff() || clock.monotonic() - forcedAt < forcedEveryMs) return false
+      forcedAt = clock.monotonic()
+      suspect = token
+      void renew()
       return true
     },
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { Unauthenticated } from '../../src/callers/index.ts'
 import { type AuditRecord, formatRecord } from '../../src/audit/index.ts'
 import { sessionId } from '../world/world.ts'
 
@@ -35,10 +36,9 @@ describe('a line of the trail', () => {
     )
   })
 
-  test('keeps its first 512 characters of a reason', () => {
-    const { reason } = JSON.parse(
-      formatRecord({ ...least, refusal: { code: 'c', reason: 'é'.repeat(4000) } }),
-    )
+  test('keeps of a reason what the log keeps of it: its first 512 characters', () => {
+    const refusal = new Unauthenticated('é'.repeat(4000))
+    const { reason } = JSON.parse(formatRecord({ ...least, refusal }))
     assert.equal(reason, 'é'.repeat(512))
   })
 

@@ -184,7 +184,7 @@ test('one trip a key at a time, nobody gets another key’s answer, and nothing 
   await fc.assert(
     fc.asyncProperty(steps, async (commands) => {
       const clock = createFakeClock(1_000)
-      const cache = createCache({ store: createMemoryStore(1024 * 1024), windows, now: clock.now })
+      const cache = createCache({ store: createMemoryStore(1024 * 1024), windows, clock })
       const real: Real = { cache, clock, trips: new Map(), waiting: [], count: 0 }
       const known: Known = { stored: new Map(), refusedUntil: new Map(), flying: new Set() }
       await fc.asyncModelRun(() => ({ model: known, real }), commands)

@@ -7,7 +7,7 @@ import { answer, stays } from './answer.ts'
 function cacheWithClock(memoryBytes = 1024 * 1024): { clock: FakeClock; cache: Cache } {
   const clock = createFakeClock()
   const windows = { freshForMs: 30_000, notFoundForMs: 5_000 }
-  return { clock, cache: createCache({ store: createMemoryStore(memoryBytes), windows, now: clock.now }) }
+  return { clock, cache: createCache({ store: createMemoryStore(memoryBytes), windows, clock }) }
 }
 
 const brings =

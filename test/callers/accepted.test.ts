@@ -64,9 +64,9 @@ for (const [name, toleranceSeconds] of [
   test(`with ${toleranceSeconds} s between the clocks a token lives so long before nbf and after exp`, async () => {
     for (const [times, status, reason] of [
       [{ exp: seconds - toleranceSeconds + 1 }, 200, ''],
-      [{ exp: seconds - toleranceSeconds }, 401, '"exp" claim timestamp check failed'],
+      [{ exp: seconds - toleranceSeconds }, 401, 'it expired at '],
       [{ nbf: seconds + toleranceSeconds }, 200, ''],
-      [{ nbf: seconds + toleranceSeconds + 1 }, 401, '"nbf" claim timestamp check failed'],
+      [{ nbf: seconds + toleranceSeconds + 1 }, 401, 'it is not valid before '],
     ] as const) {
       const reply = await world.askWith(`Bearer ${forge.sign(claims({ aud: name, ...times }))}`)
       assert.equal(reply.status, status, JSON.stringify(times))

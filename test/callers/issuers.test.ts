@@ -40,8 +40,8 @@ test('a token that none of them takes is refused, with what each has against it'
   const reply = await world.askWith(`Bearer ${token}`)
   assert.equal(reply.status, 401)
   assert.deepEqual(reasonOf(world, reply).split('; '), [
-    'issuer oidc: unexpected "aud" claim value',
-    'issuer reports: unexpected "aud" claim value',
+    'issuer oidc: its aud is "jobs.test", and issuers.oidc.audience is "session-gateway.test"',
+    'issuer reports: its aud is "jobs.test", and issuers.reports.audience is "reports.test"',
     'issuer jobs: its claim "client_id" does not name a subject of 1 to 256 characters',
   ])
 })

@@ -69,10 +69,27 @@ async function entries(): Promise<number> {
 for (const [what, body] of [
   ['has no body', ''],
   ['is HTML', '<html>not here</html>'],
+  ['is JSON of somebody else', '{"message":"no route"}'],
+  ['has an error that is a text', '{"error":"gone"}'],
+] as const) {
+  test(`a 404 that ${what} says nothing of the session: 502, and what was stored stays`, async () => {
+    const { path } = placeSession(world)
+    assert.equal((await world.ask(path)).status, 200)
+    clock.advance(30_000)
+    world.emulator.fail('graph', { kind: 'body', status: 404, headers: {}, body })
+    const before = await entries()
+    const reply = await world.ask(path)
+    replies.push(reply)
+    assert.deepEqual(verdict(reply), [502, 'graphAnswerInvalid', undefined])
+    assert.equal(await entries(), before)
+    assert.equal((await world.ask(path)).status, 200)
+  })
+}
+
+for (const [what, body] of [
   ['has a code that is no code', '{"error":{"code":"bad code\\r\\nx: y","message":"m"}}'],
   ['has a code that is no text', '{"error":{"code":7}}'],
   ['has a code without end', JSON.stringify({ error: { code: 'x'.repeat(65) } })],
-  ['has an error that is a text', '{"error":"gone"}'],
 ] as const) {
   test(`a 404 that ${what} is a 404 itemNotFound`, async () => {
     const { path } = placeSession(world)

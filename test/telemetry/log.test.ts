@@ -5,9 +5,9 @@ import { createLog } from '../../src/telemetry/index.ts'
 import { type Serving, startServing } from '../commands/serving.ts'
 import { sessionPath } from '../world/world.ts'
 
-const refusals = 1000
+const refusals = 2500
 
-/** Refused with a reason of some two thousand characters each, which only the log tells: more than it keeps waiting. */
+/** Refused with a reason of five hundred characters each, which only the log tells: in all, more than it keeps waiting. */
 async function refuseMany(serving: Serving): Promise<void> {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const token = `${part({ alg: 'RS256' })}.${part({ iss: 'é'.repeat(1900) })}.AAAA`

@@ -13,6 +13,7 @@ export function createFakeClock(startsAt = Date.now()): FakeClock {
   let waiting: { readonly at: number; readonly action: () => void }[] = []
   return {
     now: () => time,
+    monotonic: () => time,
     after(delayMs, action) {
       const entry = { at: time + Math.max(0, delayMs), action }
       waiting.push(entry)
