@@ -1,6 +1,6 @@
 /**
  * The errors that end a request. Each is a noun of what happened; the room it happened in defines it, and
- * `http/errors.ts` turns every one of them into an answer in the same way.
+ * `http/answer.ts` turns every one of them into an answer in the same way.
  *
  * @module
  */
@@ -17,6 +17,8 @@ export abstract class GatewayError extends Error {
   readonly proxyError: string | undefined = undefined
   /** When asking again makes sense, in milliseconds from now; sent as `Retry-After` in whole seconds. */
   readonly retryAfterMs: number | undefined = undefined
+  /** How long the same question is better not asked again, in milliseconds. */
+  readonly backOffMs: number | undefined = undefined
   /** What the operator reads, and the caller does not. Never a secret or a token. */
   readonly reason: string | undefined
 
@@ -29,4 +31,9 @@ export abstract class GatewayError extends Error {
     this.name = new.target.name
     this.reason = reason?.slice(0, longestReason)
   }
+}
+
+/** The gateway cannot start, for a reason that the operator can mend: the message names the key and what to do. */
+export class StartFailure extends Error {
+  override readonly name = 'StartFailure'
 }

@@ -53,7 +53,7 @@ const drainPollMs = 20
 /** How long the last records may take; a sink that is stuck has had its time. */
 const lastRecordsMs = 1_000
 
-/** @throws {Error} a file cannot be read, or an address cannot be listened on; the message names the key */
+/** @throws {StartFailure} a file cannot be read, or an address cannot be listened on */
 export async function startGateway(config: Config, surroundings: Surroundings): Promise<Gateway> {
   const { log, auditSink, clock = systemClock, random = Math.random } = surroundings
   await using starting = new AsyncDisposableStack()
@@ -114,7 +114,10 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const publicServer = createPublicServer({
     journey,
     tls,
-    onUnparsable: (code) => metrics.unparsable(code),
+    onUnparsable(code, requestId) {
+      metrics.unparsable(code)
+      log.info({ requestId, code }, 'request unreadable')
+    },
     onFault: (error) => log.error({ err: error }, 'a request met a fault of the gateway'),
   })
   const management = createManagementServer({ health, metrics })

@@ -10,6 +10,12 @@
 import { Command, InvalidArgumentError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 
+const oldestNode = 24
+if (Number.parseInt(process.versions.node, 10) < oldestNode) {
+  process.stderr.write(`session-gateway needs Node ${oldestNode} or newer; this is ${process.version}\n`)
+  process.exit(1)
+}
+
 /** Where `config/` is, from `src/` and from `dist/` alike. */
 const packageRoot = new URL('..', import.meta.url)
 
@@ -20,6 +26,10 @@ const program = new Command('session-gateway')
   )
   .version(packageJson.version)
   .showHelpAfterError()
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, or drained; 1 the configuration, the start or a check failed; 2 wrong arguments.',
+  )
   .exitOverride((error) => {
     process.exit(error.exitCode === 0 ? 0 : 2)
   })

@@ -17,6 +17,7 @@ import {
   type TrustedIssuer,
 } from './callers/index.ts'
 import type { Clock } from './clock.ts'
+import { StartFailure } from './errors.ts'
 import type { Config, IssuerConfig } from './config/index.ts'
 import { type TlsFiles, watchTlsFiles } from './http/index.ts'
 import { createOutbound, type Outbound } from './outbound/index.ts'
@@ -39,26 +40,26 @@ interface Tools {
   readonly metrics: Metrics
 }
 
+/** @throws {StartFailure} the file cannot be read, or holds something else */
 export async function outboundFor({ outbound: { caFile } }: Config, clock: Clock): Promise<Outbound> {
   if (caFile === undefined) return createOutbound({ clock })
-  try {
-    const extraCa = await readFile(caFile, 'utf8')
-    // TLS would pass over what it cannot read, and say so at the first connection only.
-    assertCertificate(extraCa)
-    return createOutbound({ clock, extraCa })
-  } catch (error) {
-    throw new Error(
-      `outbound.caFile: ${error instanceof Error ? error.message : String(error)} (${caFile})`,
-      {
-        cause: error,
-      },
-    )
+  const extraCa = await readFile(caFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new StartFailure(`outbound.caFile: ${caFile} cannot be read (${error.code ?? error.message})`)
+  })
+  // TLS would pass over what it cannot read, and say so at the first connection only.
+  const certificates = extraCa.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
+  if (certificates.length === 0 || !certificates.every(isCertificate)) {
+    throw new StartFailure(`outbound.caFile: ${caFile} holds no PEM certificate, or one that cannot be read`)
   }
+  return createOutbound({ clock, extraCa })
 }
 
-function assertCertificate(pem: string): void {
-  const { subject } = new X509Certificate(pem)
-  if (subject === '') throw new Error('the certificate has no subject')
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0
+  } catch {
+    return false
+  }
 }
 
 export function tokensFor(

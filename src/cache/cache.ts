@@ -6,6 +6,7 @@
 
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
 import { type Answer, createEntry, type Entry, isFresh, type Windows } from './entry.ts'
 import { createFlights } from './flights.ts'
 import type { Store } from './memory.ts'
@@ -19,8 +20,6 @@ export interface Cache {
   read(key: string, fetch: () => Promise<Answer>, leaves: AbortSignal): Promise<Found>
   readonly store: Store
   readonly inTheAir: number
-  /** Resolves once every trip under way has landed. */
-  landed(): Promise<void>
 }
 
 export interface Found {
@@ -63,8 +62,9 @@ export function createCache({ store, windows, clock }: CacheOptions): Cache {
       store.set(key, entry)
       return entry
     } catch (error) {
-      const forMs = backOffMs(error)
-      if (forMs > 0) backOffs.set(key, { error, until: clock.monotonic() + forMs })
+      if (error instanceof GatewayError && error.backOffMs !== undefined) {
+        backOffs.set(key, { error, until: clock.monotonic() + error.backOffMs })
+      }
       throw error
     }
   }
@@ -74,26 +74,19 @@ export function createCache({ store, windows, clock }: CacheOptions): Cache {
       const stored = store.get(key)
       if (stored !== undefined && isFresh(stored, clock.now()))
         return { entry: stored, how: 'hit', isStored: true }
-      const { landed, isCollapsed } = await flights.join(key, () => trip(key, fetch), leaves)
+      const { result: entry, isCollapsed } = await flights.join(key, () => trip(key, fetch), leaves)
       const [how, forwarded] =
         stored === undefined ? (['miss', 'uri-miss'] as const) : (['expired', 'stale'] as const)
       return {
-        entry: landed,
+        entry,
         how: isCollapsed ? 'collapsed' : how,
         forwarded,
-        isStored: store.get(key) === landed,
+        isStored: store.get(key) === entry,
       }
     },
     store,
     get inTheAir() {
       return flights.inTheAir
     },
-    landed: () => flights.landed(),
   }
-}
-
-function backOffMs(error: unknown): number {
-  return error instanceof Error && 'backOffMs' in error && typeof error.backOffMs === 'number'
-    ? error.backOffMs
-    : 0
 }

@@ -8,28 +8,26 @@
  * @module
  */
 
-export interface Flights<Landed> {
+export interface Flights<Result> {
   /**
    * Joins the flight for `key`, or starts it.
    *
    * @param leaves aborts when this caller leaves; rejects with its reason, and the flight goes on
    */
-  join(key: string, depart: () => Promise<Landed>, leaves: AbortSignal): Promise<Joined<Landed>>
+  join(key: string, depart: () => Promise<Result>, leaves: AbortSignal): Promise<Joined<Result>>
   readonly inTheAir: number
-  /** Resolves once everything in the air has landed. */
-  landed(): Promise<void>
 }
 
-export interface Joined<Landed> {
-  readonly landed: Landed
+export interface Joined<Result> {
+  readonly result: Result
   /** Somebody else had started it. */
   readonly isCollapsed: boolean
 }
 
-export function createFlights<Landed>(): Flights<Landed> {
-  const flights = new Map<string, Promise<Landed>>()
+export function createFlights<Result>(): Flights<Result> {
+  const flights = new Map<string, Promise<Result>>()
 
-  function start(key: string, depart: () => Promise<Landed>): Promise<Landed> {
+  function start(key: string, depart: () => Promise<Result>): Promise<Result> {
     const flight = depart().finally(() => flights.delete(key))
     // Everybody may have left: then nobody is there to hear of its failure.
     flight.catch(() => {})
@@ -41,13 +39,10 @@ export function createFlights<Landed>(): Flights<Landed> {
     async join(key, depart, leaves) {
       const current = flights.get(key)
       const flight = current ?? start(key, depart)
-      return { landed: await unlessLeft(flight, leaves), isCollapsed: current !== undefined }
+      return { result: await unlessLeft(flight, leaves), isCollapsed: current !== undefined }
     },
     get inTheAir() {
       return flights.size
-    },
-    async landed() {
-      await Promise.allSettled(flights.values())
     },
   }
 }

@@ -12,7 +12,8 @@ export async function emulate(port: number): Promise<number> {
     await using emulator = await startEmulator({ port })
     const caFile = join(folder, 'ca.pem')
     await writeFile(caFile, emulator.caPem)
-    say(`# The emulator listens. A gateway uses it with:
+    say(`# The emulator listens. This is a whole configuration for \`session-gateway serve\`:
+server: { listen: 127.0.0.1:8443, tls: off, management: { listen: 127.0.0.1:9090 } }
 outbound:
   caFile: ${caFile}
 graph:
@@ -24,6 +25,8 @@ identity:
   credential: { type: secret, value: ${emulator.entra.clientSecret} }
 issuers:
   emulated: { type: oidc, issuer: ${emulator.issuer.url}, audience: session-gateway }
+access:
+  me: { callers: [{ issuer: emulated, subject: me }], workspaces: [default] }
 
 # A caller's token, and a fault:
 #   curl --cacert ${caFile} ${emulator.url}/_emulator/tokens -d '{"claims":{"sub":"me"}}'

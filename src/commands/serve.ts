@@ -1,4 +1,5 @@
 import { loadConfig } from '../config/index.ts'
+import { StartFailure } from '../errors.ts'
 import { startGateway } from '../gateway.ts'
 import { createLog } from '../telemetry/index.ts'
 import { askedToStop, complain, describeFinding } from './terminal.ts'
@@ -26,7 +27,8 @@ export async function serve(files: readonly string[]): Promise<number> {
     log.info('drained')
     return 0
   } catch (error) {
-    log.fatal({ err: error }, 'the gateway cannot go on')
+    if (error instanceof StartFailure) log.fatal(error.message)
+    else log.fatal({ err: error }, 'the gateway cannot go on')
     return 1
   } finally {
     // Nothing but last lines and records keeps the process now. A stuck reader of theirs would keep it for ever.

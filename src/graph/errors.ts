@@ -20,7 +20,7 @@ export class GraphRefused extends GatewayError {
   override readonly status = 502
   override readonly proxyError = 'http_request_denied'
   /** Asking the same again at once would be refused again. */
-  readonly backOffMs = 10_000
+  override readonly backOffMs = 10_000
 
   constructor(reason: string) {
     super('Microsoft Graph refused the gateway’s own request. Its operators know why.', reason)

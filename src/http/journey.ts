@@ -91,18 +91,19 @@ export function createJourney(rooms: Rooms): Journey {
     const refusal = error instanceof GatewayError ? error : new InternalError(error)
     exchange.refusal = refusal
     if (refusal instanceof RateExceeded) exchange.rule = refusal.rule
-    const level = refusal.status >= 500 ? 'warn' : 'info'
-    log[refusal instanceof InternalError ? 'error' : level](
+    const level = refusal instanceof InternalError ? 'error' : refusal.status >= 500 ? 'warn' : 'info'
+    log[level](
       {
         requestId: exchange.requestId,
         status: refusal.status,
         code: refusal.code,
         reason: refusal.reason,
-        caller: exchange.caller && `${exchange.caller.issuer} ${exchange.caller.subject}`,
+        issuer: exchange.caller?.issuer,
+        subject: exchange.caller?.subject,
         peer: exchange.peer,
         ...(refusal instanceof InternalError ? { err: refusal.cause } : {}),
       },
-      'request refused',
+      refusal instanceof CallerLeft ? 'caller left' : 'request refused',
     )
     return answerError(exchange, refusal)
   }

@@ -6,6 +6,7 @@
 
 import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { StartFailure } from '../errors.ts'
 
 export interface Listening extends AsyncDisposable {
   readonly address: AddressInfo
@@ -20,7 +21,13 @@ export interface ListenOptions {
   readonly key: string
 }
 
-/** @throws {Error} the address cannot be listened on */
+const problems: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is in use by another process: stop it, or choose another port',
+  EADDRNOTAVAIL: 'is not an address of this machine',
+  EACCES: 'may not be listened on by this user: choose a port from 1024 on',
+}
+
+/** @throws {StartFailure} the address cannot be listened on */
 export async function listen(server: Server, { host, port, key }: ListenOptions): Promise<Listening> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
@@ -28,7 +35,10 @@ export async function listen(server: Server, { host, port, key }: ListenOptions)
     socket.once('close', () => sockets.delete(socket))
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new Error(`${key}: ${error.message}`, { cause: error })))
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const problem = problems[error.code ?? ''] ?? `cannot be listened on (${error.message})`
+      reject(new StartFailure(`${key}: ${host}:${port} ${problem}`, { cause: error }))
+    })
     server.listen(port, host, resolve)
   })
   const address = server.address()

@@ -42,7 +42,7 @@ export interface PublicServerOptions {
   readonly journey: Journey
   readonly tls: TlsFiles | undefined
   /** The parser refused something, by Node's error code. */
-  readonly onUnparsable: (code: string) => void
+  readonly onUnparsable: (code: string, requestId: string) => void
   /** A fault of ours that no answer could be made of. */
   readonly onFault: (error: unknown) => void
 }
@@ -141,17 +141,22 @@ export function createPublicServer({
     // Node has let go of this socket, and an error that nobody listens for would end the process.
     socket.on('error', () => socket.destroy())
     if (ending.has(socket)) return
-    onUnparsable('CONNECT')
+    const requestId = randomUUID()
+    onUnparsable('CONNECT', requestId)
     if ((answering.get(socket) ?? 0) > 0) return void socket.destroy()
-    endWith(socket, 405, { code: 'notAllowed', message: 'This gateway only reads: use GET or HEAD.' }, [
-      'allow',
-      'GET, HEAD',
-    ])
+    endWith(
+      socket,
+      requestId,
+      405,
+      { code: 'notAllowed', message: 'This gateway only reads: use GET or HEAD.' },
+      ['allow', 'GET, HEAD'],
+    )
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const code = error.code ?? 'unknown'
     if (code === 'ECONNRESET') return void socket.destroy()
-    onUnparsable(code)
+    const requestId = randomUUID()
+    onUnparsable(code, requestId)
     // Not of the parser: a TLS handshake that failed or never ended. Nothing can be said on such a connection.
     if (!code.startsWith('HPE_') && parserAnswers[code] === undefined) return void socket.destroy()
     // The answer under way is the last one, and whole.
@@ -162,7 +167,7 @@ export function createPublicServer({
       400,
       'This is not an HTTP/1.1 request that can be read.',
     ]
-    endWith(socket, status, { code: 'invalidRequest', message })
+    endWith(socket, requestId, status, { code: 'invalidRequest', message })
   })
 
   return {
@@ -194,13 +199,14 @@ const parserAnswers: Readonly<Record<string, readonly [status: number, message: 
 /** An answer where there is no response object to write it with; the connection ends with it. */
 function endWith(
   socket: Duplex,
+  requestId: string,
   status: number,
   error: { readonly code: string; readonly message: string },
   headers: readonly string[] = [],
 ): void {
   // More of the same bytes: the connection has its answer, and ends once that is written.
   if (!socket.writable) return
-  const exchange = { requestId: randomUUID(), clientRequestId: undefined, arrivedAt: Date.now() }
+  const exchange = { requestId, clientRequestId: undefined, arrivedAt: Date.now() }
   const proxyStatus = ['proxy-status', 'session-gateway; error=http_request_error']
   const answer: Answer = envelope(exchange, status, error, [
     ...proxyStatus,

@@ -11,6 +11,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { Clock } from '../clock.ts'
+import { StartFailure } from '../errors.ts'
 
 export interface TlsPair {
   readonly cert: string
@@ -34,7 +35,7 @@ export interface TlsFilesOptions {
 
 const pollEveryMs = 10_000
 
-/** @throws {Error} the files do not work, at the start: the message says which and why */
+/** @throws {StartFailure} the files do not work, at the start: the message says which and why */
 export async function watchTlsFiles({
   certFile,
   keyFile,
@@ -47,7 +48,7 @@ export async function watchTlsFiles({
     return { cert, key }
   }
   let current = await read().catch((error: unknown) => {
-    throw new Error(`server.tls: ${messageOf(error)} (${certFile}, ${keyFile})`)
+    throw new StartFailure(`server.tls: ${messageOf(error)} (certFile ${certFile}, keyFile ${keyFile})`)
   })
   const listeners: ((pair: TlsPair) => void)[] = []
   let problem: string | undefined

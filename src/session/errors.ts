@@ -9,7 +9,7 @@ export class InvalidRequest extends GatewayError {
 
 /** The gateway serves nothing at this path. Says nothing about what Graph has there. */
 export class UnknownResource extends GatewayError {
-  override readonly code = 'resourceNotFound'
+  override readonly code = 'unknownPath'
   override readonly status = 404
   override readonly proxyError = 'http_request_error'
 

@@ -197,7 +197,7 @@ describe('the record of', async () => {
         undefined,
       ],
       [[sessionPath, { method: 'POST' }], { status: 405, refusal: 'notAllowed' }, undefined],
-      [['/v1.0/me'], { status: 404, refusal: 'resourceNotFound' }, undefined],
+      [['/v1.0/me'], { status: 404, refusal: 'unknownPath' }, undefined],
       [[`${sessionPath}?$top=1`], { ...triage, status: 400, refusal: 'invalidRequest' }, undefined],
       [[`${sessionPath}/../x%2fy`], { status: 400, refusal: 'invalidRequest' }, undefined],
     ]

@@ -3,14 +3,17 @@ import { setImmediate } from 'node:timers/promises'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { type Answer, type Cache, createCache, createMemoryStore, type Found } from '../../src/cache/index.ts'
+import { GatewayError } from '../../src/errors.ts'
 import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
 import { answer } from './answer.ts'
 
 const windows = { freshForMs: 100, notFoundForMs: 10 }
 const backOffMs = 50
 
-class Refused extends Error {
-  readonly backOffMs = backOffMs
+class Refused extends GatewayError {
+  override readonly code = 'refused'
+  override readonly status = 502
+  override readonly backOffMs = backOffMs
 }
 
 /** The reference: what is stored, refused and in the air for each key. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { type Answer, type Cache, createCache, createMemoryStore } from '../../src/cache/index.ts'
+import { GatewayError } from '../../src/errors.ts'
 import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
 import { answer, stays } from './answer.ts'
 
@@ -16,8 +18,10 @@ const brings =
     Promise.resolve(answer(body, changes))
 const notToFetch = (): Promise<never> => assert.fail('a trip too many')
 
-class Refused extends Error {
-  readonly backOffMs = 10_000
+class Refused extends GatewayError {
+  override readonly code = 'refused'
+  override readonly status = 502
+  override readonly backOffMs = 10_000
 }
 
 test('what a trip brought is a hit while it is fresh, and is fetched anew after', async () => {
@@ -54,7 +58,7 @@ test('a trip whose leader left is stored all the same, and was one trip', async 
   await leading
   assert.equal(cache.inTheAir, 1)
   trip.resolve(answer('landed'))
-  await cache.landed()
+  await setImmediate()
   const { how, entry } = await cache.read('key', notToFetch, stays)
   assert.deepEqual([how, entry.body, cache.inTheAir], ['hit', 'landed', 0])
 })

@@ -21,6 +21,11 @@ for (const [status, forMs] of [
   })
 }
 
+test('an entry from the future is not fresh: somebody has set the clock back', () => {
+  const entry = createEntry(answer(''), 24 * 3_600_000, windows)
+  assert.equal(isFresh(entry, 1_000), false)
+})
+
 test('with notFoundFor 0s a 404 is never fresh', () => {
   const entry = createEntry(answer('', { status: 404 }), 1_000, { ...windows, notFoundForMs: 0 })
   assert.equal(isFresh(entry, 1_000), false)

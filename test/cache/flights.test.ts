@@ -14,9 +14,9 @@ test('who joins a flight shares its one trip and its answer, and only they have 
   const others = Array.from({ length: 10 }, () => flights.join('key', notToDepart, stays))
   assert.equal(flights.inTheAir, 1)
   trip.resolve('answer')
-  assert.deepEqual(await first, { landed: 'answer', isCollapsed: false })
+  assert.deepEqual(await first, { result: 'answer', isCollapsed: false })
   for (const each of await Promise.all(others))
-    assert.deepEqual(each, { landed: 'answer', isCollapsed: true })
+    assert.deepEqual(each, { result: 'answer', isCollapsed: true })
   assert.equal(flights.inTheAir, 0)
 })
 
@@ -25,7 +25,7 @@ test('different keys fly apart', async () => {
   const joined = ['a', 'b'].map((key) => flights.join(key, () => Promise.resolve(key), stays))
   assert.equal(flights.inTheAir, 2)
   assert.deepEqual(
-    (await Promise.all(joined)).map(({ landed }) => landed),
+    (await Promise.all(joined)).map(({ result }) => result),
     ['a', 'b'],
   )
 })
@@ -41,7 +41,7 @@ test('who started it may leave: the trip lands for the others', async () => {
   await assert.rejects(leading, reason)
   assert.equal(flights.inTheAir, 1)
   trip.resolve('answer')
-  assert.equal((await following).landed, 'answer')
+  assert.equal((await following).result, 'answer')
 })
 
 test('who had left before they asked is told so', async () => {
@@ -50,7 +50,8 @@ test('who had left before they asked is told so', async () => {
     flights.join('key', () => Promise.resolve('answer'), AbortSignal.abort(new Error('left'))),
     /left/,
   )
-  await flights.landed()
+  await setImmediate()
+  assert.equal(flights.inTheAir, 0)
 })
 
 test('a wait leaves no listener behind, however it ends', async () => {
@@ -91,7 +92,7 @@ test('a failed trip fails everybody who waits for it, and the next who asks star
     { status: 'rejected', reason: failure },
   ])
   assert.equal(flights.inTheAir, 0)
-  assert.equal((await flights.join('key', () => Promise.resolve('again'), stays)).landed, 'again')
+  assert.equal((await flights.join('key', () => Promise.resolve('again'), stays)).result, 'again')
 })
 
 test('a trip that fails when everybody has left troubles nobody', async (context) => {
@@ -110,18 +111,4 @@ test('a trip that fails when everybody has left troubles nobody', async (context
   process.off('unhandledRejection', unhandled)
   assert.equal(unhandled.mock.callCount(), 0)
   assert.equal(flights.inTheAir, 0)
-})
-
-test('landed waits for everything in the air, failures included', async () => {
-  const flights = createFlights<string>()
-  const [good, bad] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
-  void flights.join('good', () => good.promise, stays)
-  flights.join('bad', () => bad.promise, stays).catch(() => {})
-  let hasLanded = false
-  const landed = flights.landed().then(() => (hasLanded = true))
-  good.resolve('answer')
-  await setImmediate()
-  assert.equal(hasLanded, false)
-  bad.reject(new Error('failed'))
-  await landed
 })

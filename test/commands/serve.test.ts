@@ -59,10 +59,12 @@ describe('serve', { concurrency: true }, () => {
     }
 
     test('and names server.listen when its port is taken', () =>
-      fails(/"server\.listen: listen EADDRINUSE/, { GATEWAY_LISTEN: `127.0.0.1:${serving.port}` }))
+      fails(/"server\.listen: 127.0.0.1:\d+ is in use by another process/, {
+        GATEWAY_LISTEN: `127.0.0.1:${serving.port}`,
+      }))
 
     test('and names server.management.listen when its port is taken', () =>
-      fails(/"server\.management\.listen: listen EADDRINUSE/, {
+      fails(/"server\.management\.listen: 127.0.0.1:\d+ is in use by another process/, {
         GATEWAY_MANAGEMENT_LISTEN: `127.0.0.1:${serving.port}`,
       }))
 

@@ -72,7 +72,7 @@ describe('the Graph client of Microsoft', () => {
   const failures: readonly [what: string, who: string, path: string, statusCode: number, code: string][] = [
     ['a refusal', 'intern', session, 403, 'accessDenied'],
     ['what Graph has not', 'triage', session.replace('ecdfb9b3', 'ecdfb9b4'), 404, 'ResourceNotFound'],
-    ['what the gateway does not serve', 'triage', '/me', 404, 'resourceNotFound'],
+    ['what the gateway does not serve', 'triage', '/me', 404, 'unknownPath'],
     ['what nobody may ask', 'triage', `${session}?$expand=prompts`, 400, 'invalidRequest'],
   ]
   for (const [what, who, path, statusCode, code] of failures) {

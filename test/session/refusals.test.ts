@@ -104,7 +104,7 @@ for (const [what, target] of unknown) {
       () => parseSessionRequest(target, selectable),
       (error) => {
         assert.ok(error instanceof UnknownResource, String(error))
-        assert.deepEqual([error.status, error.code], [404, 'resourceNotFound'])
+        assert.deepEqual([error.status, error.code], [404, 'unknownPath'])
         assert.match(
           error.message,
           /GET \/beta\/security\/securityCopilot\/workspaces\/\{workspaceId\}\/sessions\/\{sessionId\}/,

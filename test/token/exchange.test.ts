@@ -71,6 +71,26 @@ for (const [what, claims, says] of mismatches) {
   })
 }
 
+for (const lifetime of [1e18, {}, [3600], 'soon', -5, null]) {
+  test(`a token that lives for ${JSON.stringify(lifetime)} seconds is an exchange that failed, or one bounded`, async () => {
+    const body = JSON.stringify({ token_type: 'Bearer', expires_in: lifetime, access_token: 'x.y.z' })
+    const headers = { 'content-type': 'application/json' }
+    emulator.fail('token', { kind: 'body', status: 200, headers, body })
+    const outcome = await entra
+      .exchange()()
+      .catch((error: unknown) => error)
+    if (outcome instanceof Error) assert.equal(outcome.name, 'ExchangeFailed')
+    else assert.ok(Number.isFinite((outcome as AppToken).expiresAt))
+  })
+}
+
+test('a token that would live for ever is taken for 28 hours at most', async () => {
+  const body = JSON.stringify({ token_type: 'Bearer', expires_in: 1e11, access_token: 'x.y.z' })
+  emulator.fail('token', { kind: 'body', status: 200, headers: { 'content-type': 'application/json' }, body })
+  const { expiresAt } = await entra.exchange()()
+  assert.ok(expiresAt <= Date.now() + 28 * 3_600_000)
+})
+
 const canaryToken = 'canary-token-of-a-refusal'
 
 const faults: readonly (readonly [what: string, fault: Fault, says: RegExp, retryAfterMs?: number])[] = [
