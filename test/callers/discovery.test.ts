@@ -78,7 +78,7 @@ for (const [what, document, problem] of [
     /is the document of the issuer "https:\/\/else/,
   ],
   ['differs by a slash', { issuer: 'https://id.example/' }, /write issuers\.\*\.issuer exactly so/],
-  ['names no issuer', {}, /is the document of the issuer undefined/],
+  ['names no issuer', {}, /is the document of the issuer null/],
   ['names no keys', { issuer: source.issuer }, /names no https jwks_uri/],
   [
     'names keys over http',
