@@ -39,3 +39,11 @@ test('both key forms, any case and any order of $select meet the same entry', as
   assert.equal(world.emulator.graph.requests[0]?.target, `${sessionPath}?$select=displayName,id`)
   assert.equal((await world.ask(`${workspacePath}/sessions/${sessionId}`)).headers['age'], undefined)
 })
+
+test('without any access rule the gateway starts, and denies everything', async () => {
+  await using world = await startWorld({ without: ['access'] })
+  const reply = await world.ask()
+  assert.deepEqual([reply.status, reply.json.error.code], [403, 'accessDenied'])
+  assert.equal(world.emulator.graph.calls, 0)
+  assert.equal((await world.manage('/readyz')).status, 200)
+})

@@ -63,6 +63,8 @@ export interface World extends AsyncDisposable {
 export interface WorldOptions {
   /** Layered over the usual configuration. */
   readonly config?: object
+  /** Sections of the usual configuration to leave out. */
+  readonly without?: readonly string[]
   readonly clock?: FakeClock
   /** Before the gateway starts. */
   readonly prepare?: (emulator: Emulator) => unknown
@@ -80,7 +82,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await options.prepare?.(emulator)
   const folder = await mkdtemp(join(tmpdir(), 'session-gateway-test-'))
   building.defer(() => rm(folder, { recursive: true, force: true }))
-  const files = await furnish(folder, emulator, options.config ?? {})
+  const files = await furnish(folder, emulator, options)
 
   const loaded = await loadConfig({ files, env: {} })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems, null, 2))
@@ -141,7 +143,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 
 export const audience = 'session-gateway.test'
 
-async function furnish(folder: string, emulator: Emulator, config: object): Promise<string[]> {
+async function furnish(
+  folder: string,
+  emulator: Emulator,
+  { config = {}, without = [] }: WorldOptions,
+): Promise<string[]> {
   const inFolder = (name: string): string => join(folder, name)
   const certificate = await emulator.certificateFor(['localhost', 'gateway.example'])
   const usual = {
@@ -190,7 +196,9 @@ async function furnish(folder: string, emulator: Emulator, config: object): Prom
     'tls.key': certificate.keyPem,
     'pod.token': emulator.cluster.podToken,
     'client.secret': emulator.entra.clientSecret,
-    'usual.yaml': stringify(usual),
+    'usual.yaml': stringify(
+      Object.fromEntries(Object.entries(usual).filter(([section]) => !without.includes(section))),
+    ),
     'changes.yaml': stringify(config),
   }
   await Promise.all(Object.entries(contents).map(([name, text]) => writeFile(inFolder(name), text)))
