@@ -58,9 +58,9 @@ export function decodeQuery(query: string): [name: string, value: string][] {
   })
 }
 
-/** Of ASCII letters only: Unicode would make a Kelvin sign a "k". */
+/** Of ASCII text only: Unicode would make a Kelvin sign a "k", and no name here has anything but ASCII. */
 export function lowerCase(text: string): string {
-  return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
+  return /^[ -~]*$/.test(text) ? text.toLowerCase() : text
 }
 
 function decodeStrictly(encoded: string): string {
