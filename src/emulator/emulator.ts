@@ -55,6 +55,8 @@ export interface Emulator extends AsyncDisposable {
     readonly calls: number
     /** The newest 10,000. */
     readonly requests: readonly RecordedRequest[]
+    /** Whether sessions carry an `ETag`, and `If-None-Match` counts; not unless told. */
+    hasEntityTags: boolean
     put(workspaceId: string, session: Session): void
     remove(workspaceId: string, sessionId: string): void
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import type { SessionAddress } from './graph-address.ts'
 import type { Answer, EmulatedRequest } from './server.ts'
@@ -23,6 +23,8 @@ export interface SessionView {
   readonly selected: readonly SessionProperty[] | undefined
   /** A wrong answer, for those who must notice: another session's id, or more than was asked. */
   readonly twist: 'otherId' | 'extra' | undefined
+  /** Whether it carries an `ETag`, and `If-None-Match` counts. Graph has none for sessions, so far. */
+  readonly hasEntityTag: boolean
 }
 
 /** A session, with `id` only when it was asked for: Graph's services differ, and this is the harder case. */
@@ -36,11 +38,17 @@ export function sessionAnswer(request: EmulatedRequest, view: SessionView): Answ
   for (const name of sessionProperties) if (shown.has(name)) body[name] = session[name]
   if (twist === 'otherId') body['id'] = randomUUID()
   if (twist === 'extra' && unasked === undefined) body['ownerId'] = randomUUID()
-  return graphAnswer(request, 200, body, {
+  const headers = {
     'Content-Type':
       'application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8',
     'OData-Version': '4.0',
-  })
+  }
+  if (!view.hasEntityTag) return graphAnswer(request, 200, body, headers)
+  const tag = `W/"${createHash('sha256').update(JSON.stringify(body)).digest('base64url')}"`
+  if (request.headers['if-none-match'] === tag) {
+    return { status: 304, headers: { ETag: tag, ...requestIds(request) }, body: '' }
+  }
+  return graphAnswer(request, 200, body, { ...headers, ETag: tag })
 }
 
 export interface GraphError {

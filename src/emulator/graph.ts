@@ -31,6 +31,8 @@ export class Graph implements Part {
   readonly #tokens: AccessTokens
   readonly #sessions: Sessions
   readonly #now: () => number
+  /** Of sessions, from now on. */
+  hasEntityTags = false
 
   constructor(tokens: AccessTokens, sessions: Sessions, now: () => number) {
     this.#tokens = tokens
@@ -47,7 +49,7 @@ export class Graph implements Part {
       const selected = selection(request.query)
       const session = this.#sessions.find(address.workspaceId, address.sessionId)
       if (session === undefined) throw new GraphRefusal(notFound)
-      return sessionAnswer(request, { address, session, selected, twist })
+      return sessionAnswer(request, { address, session, selected, twist, hasEntityTag: this.hasEntityTags })
     } catch (error) {
       return errorAnswer(request, graphError(error), this.#now())
     }

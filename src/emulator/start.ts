@@ -64,8 +64,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const url = `https://localhost:${server.port}`
   const issuer = new Issuer(`${url}/issuer`, issuerKeys, now)
   const cluster = new Cluster(clusterIssuerUrl, podToken, issuerKeys)
+  const graph = new Graph(tokens, sessions, now)
   const emulated: Record<PartName, Part> = {
-    graph: new Graph(tokens, sessions, now),
+    graph,
     token: entra,
     issuer,
     cluster,
@@ -148,6 +149,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       },
       get requests() {
         return logs.graph.recent
+      },
+      get hasEntityTags() {
+        return graph.hasEntityTags
+      },
+      set hasEntityTags(has) {
+        graph.hasEntityTags = has
       },
       put: (workspaceId, session) => sessions.put(workspaceId, session),
       remove: (workspaceId, sessionId) => sessions.remove(workspaceId, sessionId),
