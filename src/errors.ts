@@ -17,8 +17,15 @@ export abstract class GatewayError extends Error {
   readonly proxyError: string | undefined = undefined
   /** When asking again makes sense, in milliseconds from now; sent as `Retry-After` in whole seconds. */
   readonly retryAfterMs: number | undefined = undefined
-  /** How long the same question is better not asked again, in milliseconds. */
+  /** How long the same question is better not asked again, in milliseconds; longer when it goes on failing. */
   readonly backOffMs: number | undefined = undefined
+  /**
+   * Whether an answer kept from earlier may be given instead (RFC 5861 §4): the failure says nothing about what was
+   * asked. Where it does, what is kept is not given any more either.
+   */
+  readonly allowsLastResort: boolean = false
+  /** The status that Graph answered with, where it answered at all (RFC 9209 §2.1.4, RFC 9211 §2.3). */
+  readonly receivedStatus: number | undefined = undefined
   /** What the operator reads, and the caller does not. Never a secret or a token. */
   readonly reason: string | undefined
 

@@ -10,7 +10,6 @@ import type { AddressInfo } from 'node:net'
 import type { Writable } from 'node:stream'
 import { createAccess } from './access/index.ts'
 import { createTrail } from './audit/index.ts'
-import { createCache, createMemoryStore } from './cache/index.ts'
 import type { Callers } from './callers/index.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/index.ts'
@@ -20,10 +19,11 @@ import {
   createJourney,
   createManagementServer,
   createPublicServer,
+  createPurging,
   listen,
   type TlsFiles,
 } from './http/index.ts'
-import { callersFor, type Environment, outboundFor, tlsFor, tokensFor } from './parts.ts'
+import { cacheFor, callersFor, type Environment, outboundFor, tlsFor, tokensFor } from './parts.ts'
 import { createMetrics, type Log, type Metrics } from './telemetry/index.ts'
 import { roleMissingRemedy, type TokenProvider } from './token/index.ts'
 
@@ -61,26 +61,29 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const outbound = await outboundFor(config, clock)
   starting.defer(() => outbound.close())
   const gate = createGate(clock.monotonic)
-  const store = createMemoryStore(config.cache.memory)
-  const cache = createCache({
-    store,
-    windows: { freshForMs: config.cache.freshFor, notFoundForMs: config.cache.notFoundFor },
-    clock,
-  })
   const trail = createTrail({ sink: auditSink, maxPendingBytes: maxPendingAuditBytes })
 
   const metrics: Metrics = createMetrics({
     inFlight: () => publicServer.inFlight,
-    cacheEntries: () => store.entries,
-    cacheBytes: () => store.bytes,
+    cacheEntries: () => cache.store.entries,
+    cacheBytes: () => cache.store.bytes,
+    cacheEvictions: () => cache.store.evicted,
     tripsInTheAir: () => cache.inTheAir,
     gateShutSeconds: () => gate.shutForMs / 1000,
     auditPendingBytes: () => trail.pendingBytes,
     ready: () => (health.isReady ? 1 : 0),
   })
 
-  const tls = await tlsFor(config, { clock, log, metrics })
-  if (tls !== undefined) starting.defer(() => tls.close())
+  const cache = cacheFor(config.cache, { clock, random, log, metrics })
+  starting.defer(() => cache.close())
+  const tls = await tlsFor(config.server.tls, 'server.tls', { clock, log, metrics })
+  const managementTls = await tlsFor(config.server.management.tls, 'server.management.tls', {
+    clock,
+    log,
+    metrics,
+  })
+  starting.defer(() => tls?.close())
+  starting.defer(() => managementTls?.close())
 
   const tokens = tokensFor(config, { outbound, clock, random, log, metrics })
   starting.defer(() => tokens.close())
@@ -104,23 +107,30 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const health = createHealth({
     canServe: () => tokens.state !== 'none' && callers.canVerify,
     auditProblem: () => trail.problem,
-    degraded: () => degradations({ tokens, callers, gate, tls }),
+    degraded: () => degradations({ tokens, callers, gate, tls, managementTls }),
     startupGraceMs: config.server.startupGrace,
     now: clock.monotonic,
   })
   const { selectable } = config.graph
-  const journey = createJourney({ callers, selectable, access, cache, graph, trail, clock, log, metrics })
+  const rooms = { callers, selectable, access, cache, graph, trail, clock, log, metrics }
+  const onFault = (error: unknown): void => log.error({ err: error }, 'a request met a fault of the gateway')
 
   const publicServer = createPublicServer({
-    journey,
+    journey: createJourney(rooms),
     tls,
     onUnparsable(code, requestId) {
       metrics.unparsable(code)
       log.info({ requestId, code }, 'request unreadable')
     },
-    onFault: (error) => log.error({ err: error }, 'a request met a fault of the gateway'),
+    onFault,
   })
-  const management = createManagementServer({ health, metrics })
+  const management = createManagementServer({
+    health,
+    metrics,
+    purging: createPurging(rooms),
+    tls: managementTls,
+    onFault,
+  })
   // After the servers have ended and before the way out does: a request that was cut is recorded as that.
   starting.defer(() => Promise.race([publicServer.settled(), pause(clock, lastRecordsMs)]))
 
@@ -136,6 +146,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     const until = clock.monotonic() + config.server.drain.timeout
     health.drain()
     await pause(clock, config.server.drain.delay)
+    cache.close()
     publicServer.closeConnectionsAsTheyAnswer()
     publicServer.server.close()
     publicServer.server.closeIdleConnections()
@@ -154,13 +165,15 @@ function degradations(parts: {
   callers: Callers
   gate: Gate
   tls: TlsFiles | undefined
+  managementTls: TlsFiles | undefined
 }): string[] {
-  const { tokens, callers, gate, tls } = parts
+  const { tokens, callers, gate, tls, managementTls } = parts
   return [
     ...(tokens.state === 'valid' ? [] : [`token: ${tokens.state}`]),
     ...callers.problems.map(({ issuer }) => `issuer ${issuer}: keys cannot be fetched`),
     ...(gate.isShut ? ['graph: not to be asked just now'] : []),
     ...(tls?.problem === undefined ? [] : ['server.tls: the new files do not work']),
+    ...(managementTls?.problem === undefined ? [] : ['server.management.tls: the new files do not work']),
   ]
 }
 

@@ -7,6 +7,8 @@
 
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { getHeapStatistics } from 'node:v8'
+import { type Cache, createCache, createMemoryStore } from './cache/index.ts'
 import {
   type Callers,
   createCallers,
@@ -97,6 +99,44 @@ export function tokensFor(
   return provider
 }
 
+const mebibyte = 2 ** 20
+
+/** @throws {StartFailure} the cache may take more than Node's heap has room for */
+export function cacheFor(
+  { memory, ...windows }: Config['cache'],
+  { clock, random, log, metrics }: Omit<Tools, 'outbound'> & { random: () => number },
+): Cache {
+  const heapBytes = getHeapStatistics().heap_size_limit
+  if (memory > heapBytes / 2) {
+    throw new StartFailure(
+      `cache.memory: ${Math.ceil(memory / mebibyte)} MiB is more than half of what Node's heap may take ` +
+        `(${Math.floor(heapBytes / mebibyte)} MiB). Give it less, or the heap more: ` +
+        `NODE_OPTIONS=--max-old-space-size=${Math.ceil((2 * memory) / mebibyte)}`,
+    )
+  }
+  return createCache({
+    store: createMemoryStore(memory),
+    windows: {
+      freshForMs: windows.freshFor,
+      staleWhileRevalidateMs: windows.staleWhileRevalidate,
+      staleIfErrorMs: windows.staleIfError,
+      maxRetentionMs: windows.maxRetention,
+      notFoundForMs: windows.notFoundFor,
+      jitter: windows.jitter,
+    },
+    clock,
+    random,
+    observer: {
+      refreshed: (isSuccess) => metrics.refreshed(isSuccess),
+      failedBehind({ code, reason, backOffMs, receivedStatus }) {
+        // What never got as far as Graph (the gate is shut, there is no token) is told where it comes from.
+        if (backOffMs === undefined && receivedStatus === undefined) return
+        log.warn({ code, reason }, 'Graph failed where an older answer is at hand')
+      },
+    },
+  })
+}
+
 export function callersFor(
   configured: readonly IssuerConfig[],
   { outbound, clock, log, metrics, env }: Tools & { env: Environment },
@@ -146,18 +186,21 @@ function apiServerFrom(env: Environment): string {
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
+/** @param key where `tls` stands in the configuration */
 export async function tlsFor(
-  { server: { tls } }: Config,
+  tls: Config['server']['tls'],
+  key: string,
   { clock, log, metrics }: Omit<Tools, 'outbound'>,
 ): Promise<TlsFiles | undefined> {
   if (tls === 'off') return undefined
   return watchTlsFiles({
     ...tls,
+    key,
     clock,
     observer(problem) {
       metrics.certificateReloaded(problem === undefined)
-      if (problem === undefined) log.info('new TLS certificate')
-      else log.error(`server.tls: the new files are not used: ${problem}`)
+      if (problem === undefined) log.info(`${key}: new certificate`)
+      else log.error(`${key}: the new files are not used: ${problem}`)
     },
   })
 }

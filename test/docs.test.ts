@@ -15,6 +15,7 @@ function firstColumn(page: string): Set<string> {
 
 test('the page on audit records names every field, and no other', () => {
   const whole = formatRecord({
+    action: 'read',
     time: 0,
     durationMs: 1,
     requestId: 'a',
@@ -31,6 +32,7 @@ test('the page on audit records names every field, and no other', () => {
     status: 200,
     refusal: { code: 'c', reason: 'r' },
     outcome: 'hit',
+    graphFailure: 'f',
     trip: { clientRequestId: 'c', requestId: 'r' },
   })
   assert.deepEqual(
@@ -45,6 +47,7 @@ test('the page on operations names every metric, and no other', async () => {
     inFlight: zero,
     cacheEntries: zero,
     cacheBytes: zero,
+    cacheEvictions: zero,
     tripsInTheAir: zero,
     gateShutSeconds: zero,
     auditPendingBytes: zero,

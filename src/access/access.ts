@@ -36,20 +36,32 @@ export interface CallerPattern {
 export interface Rule {
   readonly name: string
   readonly callers: readonly CallerPattern[]
-  /** Exact ids; `*` is every workspace, `default` included. */
-  readonly workspaces: readonly string[]
+  /** Exact ids; `*` is every workspace, `default` included. Absent: nothing may be read. */
+  readonly workspaces?: readonly string[] | undefined
   /** The only properties that may be asked for; absent: all of them. */
   readonly select?: readonly string[] | undefined
+  /** Whether a request may demand a fresh answer of Graph's. */
+  readonly mayBypassCache?: boolean | undefined
+  /** What else these callers may do, in `workspaces`; where those are absent, everywhere. */
+  readonly admin?: readonly 'purge'[] | undefined
   /** Absent: unlimited. */
   readonly rate?: Rate | undefined
 }
 
+export interface Grant {
+  /** The name of the rule that permits the request. */
+  readonly rule: string
+  readonly mayBypassCache: boolean
+}
+
 export interface Access {
+  /** @throws {AccessDenied | RateExceeded} */
+  decide(reader: Reader, wanted: Wanted): Grant
   /**
-   * @returns the name of the rule that permits the request
+   * @param workspaceId `null`: everything, in every workspace
    * @throws {AccessDenied | RateExceeded}
    */
-  decide(reader: Reader, wanted: Wanted): string
+  decidePurge(reader: Reader, workspaceId: string | null): Grant
 }
 
 export function createAccess(rules: readonly Rule[], now: () => number): Access {
@@ -58,13 +70,24 @@ export function createAccess(rules: readonly Rule[], now: () => number): Access 
     if (rate !== undefined) limiters.set(name, createLimiter(rate, now))
   }
 
+  function grant({ name, mayBypassCache = false }: Rule, reader: Reader): Grant {
+    const waitMs = limiters.get(name)?.take(`${reader.issuer}\n${reader.subject}`) ?? 0
+    if (waitMs > 0) throw new RateExceeded(name, waitMs)
+    return { rule: name, mayBypassCache }
+  }
+
   return {
     decide(reader, wanted) {
       const rule = rules.find((candidate) => permits(candidate, reader, wanted))
       if (rule === undefined) throw denial(rules, reader, wanted)
-      const waitMs = limiters.get(rule.name)?.take(`${reader.issuer}\n${reader.subject}`) ?? 0
-      if (waitMs > 0) throw new RateExceeded(rule.name, waitMs)
-      return rule.name
+      return grant(rule, reader)
+    },
+    decidePurge(reader, workspaceId) {
+      const rule = rules.find((candidate) => permitsPurge(candidate, reader, workspaceId))
+      if (rule === undefined) {
+        throw new AccessDenied(noPurgeGranted, 'no rule of this caller has admin: [purge] for this')
+      }
+      return grant(rule, reader)
     },
   }
 }
@@ -87,7 +110,16 @@ function agrees(pattern: string | undefined, text: string | undefined): boolean 
   return pattern === undefined || (text !== undefined && matches(pattern, text))
 }
 
-function hasWorkspace({ workspaces }: Rule, { workspaceId }: Wanted): boolean {
+function permitsPurge(rule: Rule, reader: Reader, workspaceId: string | null): boolean {
+  const { admin = [], workspaces = ['*'] } = rule
+  return (
+    admin.includes('purge') &&
+    speaksOf(rule, reader) &&
+    (workspaces.includes('*') || (workspaceId !== null && workspaces.includes(workspaceId)))
+  )
+}
+
+function hasWorkspace({ workspaces = [] }: Rule, { workspaceId }: Wanted): boolean {
   return workspaces.includes('*') || workspaces.includes(workspaceId)
 }
 
@@ -111,3 +143,6 @@ function denial(rules: readonly Rule[], reader: Reader, wanted: Wanted): AccessD
 
 const nothingGranted =
   'Your identity is known, but no access rule lets it read this workspace. Ask the gateway’s operators for one.'
+
+const noPurgeGranted =
+  'Your identity is known, but no access rule lets it purge this. Ask the gateway’s operators for one with admin: [purge].'

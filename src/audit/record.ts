@@ -7,6 +7,7 @@
  */
 
 export interface AuditRecord {
+  readonly action: 'read' | 'purge'
   /** Epoch milliseconds at which the request arrived. */
   readonly time: number
   readonly durationMs: number
@@ -30,9 +31,10 @@ export interface AuditRecord {
     | undefined
   readonly asked?:
     | {
-        readonly workspaceId: string
-        readonly sessionId: string
-        readonly select: readonly string[] | null
+        /** `null`, in a purge: every one. */
+        readonly workspaceId: string | null
+        readonly sessionId: string | null
+        readonly select?: readonly string[] | null
       }
     | undefined
   /** The access rule that permitted the request. */
@@ -43,7 +45,9 @@ export interface AuditRecord {
   readonly refusal?: { readonly code: string; readonly reason?: string | undefined } | undefined
   /** How the cache came by the answer. */
   readonly outcome?: string | undefined
-  /** The trip to Graph that brought the answer, perhaps long ago. */
+  /** Why the answer is a last resort: the code of Graph's failure. */
+  readonly graphFailure?: string | undefined
+  /** The trip to Graph that brought or confirmed the answer, perhaps long ago. */
   readonly trip?: { readonly clientRequestId: string; readonly requestId?: string } | undefined
 }
 
@@ -54,6 +58,7 @@ export function formatRecord(record: AuditRecord): string {
     JSON.stringify({
       type: 'audit',
       level: 'info',
+      action: record.action,
       time: new Date(record.time).toISOString(),
       durationMs: Math.round(record.durationMs * 1000) / 1000,
       requestId: record.requestId,
@@ -65,14 +70,15 @@ export function formatRecord(record: AuditRecord): string {
       namespace: caller?.workload?.namespace,
       serviceAccount: caller?.workload?.serviceAccount,
       pod: caller?.workload?.pod,
-      workspace: asked?.workspaceId,
-      session: asked?.sessionId,
-      select: asked?.select ?? (asked === undefined ? undefined : '*'),
+      workspace: asked && (asked.workspaceId ?? '*'),
+      session: asked && (asked.sessionId ?? '*'),
+      select: asked?.select === null ? '*' : asked?.select,
       rule: record.rule,
       status: record.status,
       refusal: refusal?.code,
       reason: refusal?.reason,
       cache: record.outcome,
+      graphFailure: record.graphFailure,
       graphClientRequestId: trip?.clientRequestId,
       graphRequestId: trip?.requestId,
     }),

@@ -4,89 +4,242 @@
  * @module
  */
 
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
-import { type Answer, createEntry, type Entry, isFresh, type Windows } from './entry.ts'
-import { createFlights } from './flights.ts'
+import { createBackOffs } from './back-offs.ts'
+import { type Demand, suits } from './demand.ts'
+import {
+  type Answer,
+  createEntry,
+  type Entry,
+  freshness,
+  renewEntry,
+  type Unchanged,
+  type Windows,
+} from './entry.ts'
+import { NotCached } from './errors.ts'
+import { createFlights, type Flight } from './flights.ts'
+import type { Forwarded, Found } from './found.ts'
 import type { Store } from './memory.ts'
+import { createPurges, type Scope } from './purges.ts'
+import { createTimeline } from './timeline.ts'
 
 export interface Cache {
-  /**
-   * @param fetch one trip for this key; it alone decides what may be stored, by resolving
-   * @param leaves aborts when the caller leaves
-   * @throws whatever `fetch` rejects with; `leaves.reason`
-   */
-  read(key: string, fetch: () => Promise<Answer>, leaves: AbortSignal): Promise<Found>
+  /** @throws {NotCached}; whatever the trip rejects with; `leaves.reason` */
+  read(asking: Asking): Promise<Found>
+  /** What was asked for before is not given to anybody who asks from now on. */
+  purge(scope: Scope): void
   readonly store: Store
   readonly inTheAir: number
+  /** No more trips but those that somebody waits for. */
+  close(): void
 }
 
-export interface Found {
-  readonly entry: Entry
-  readonly how: Outcome
-  /** Why a trip was needed (RFC 9211 §2.2); absent for a hit. */
-  readonly forwarded?: 'uri-miss' | 'stale'
-  /** Whether the next one who asks will find it. */
-  readonly isStored: boolean
+export interface Asking {
+  /** `group/rest`: what is purged together stands before the first slash. */
+  readonly key: string
+  readonly demand: Demand
+  /** Aborts when the caller leaves. */
+  readonly leaves: AbortSignal
+  /**
+   * One trip for this key; it alone decides what may be stored, by resolving.
+   *
+   * @param validator of the answer that is held; only then may it bring `Unchanged`
+   */
+  readonly fetch: (flight: Flight, validator: string | undefined) => Promise<Answer | Unchanged>
 }
-
-/** How an answer came about: RFC 9211 §2 in our words. */
-export type Outcome = 'hit' | 'miss' | 'expired' | 'collapsed'
 
 export interface CacheOptions {
   readonly store: Store
   readonly windows: Windows
   readonly clock: Clock
+  /** 0 ≤ n < 1. */
+  readonly random: () => number
+  readonly observer: CacheObserver
 }
 
-/** A failure that would repeat itself: it may ask that its key be left alone for a while. */
-interface BackOff {
-  readonly error: unknown
-  /** On the monotonic clock. */
-  readonly until: number
+export interface CacheObserver {
+  /** A trip that no caller waited for has ended. */
+  refreshed(isSuccess: boolean): void
+  /** A trip failed, and callers may not notice, since there is an older answer for them. */
+  failedBehind(failure: GatewayError): void
 }
 
-const mostBackOffs = 10_000
+const sweepEveryMs = 10_000
+const sweepOnMs = 100
 
-export function createCache({ store, windows, clock }: CacheOptions): Cache {
-  const flights = createFlights<Entry>()
-  const backOffs = new LRUCache<string, BackOff>({ max: mostBackOffs })
+export function createCache({ store, windows, clock, random, observer }: CacheOptions): Cache {
+  const timeline = createTimeline(clock)
+  const flights = createFlights<Landed>()
+  const backOffs = createBackOffs(clock.monotonic)
+  const purges = createPurges()
+  let isClosed = false
 
-  async function trip(key: string, fetch: () => Promise<Answer>): Promise<Entry> {
-    const backOff = backOffs.get(key)
-    if (backOff !== undefined && clock.monotonic() < backOff.until) throw backOff.error
+  const isGone = (key: string, entry: Entry, now = timeline()): boolean =>
+    purges.hasReached(key, entry.generation) || freshness(entry, now) === 'spent'
+
+  /** What is stored and still good for anything. */
+  function find(key: string, now = timeline()): Entry | undefined {
+    const entry = store.get(key)
+    if (entry === undefined || !isGone(key, entry, now)) return entry
+    store.delete(key)
+    return undefined
+  }
+
+  async function read(asking: Asking): Promise<Found> {
+    const { key, demand } = asking
+    const now = timeline()
+    const stored = find(key, now)
+    if (stored !== undefined && suits(stored, demand, now, stored.revalidateUntil)) {
+      const isFresh = now < stored.freshUntil
+      if (!isFresh && demand.onlyIfCached !== true) refresh(asking)
+      return { ...told(stored, now), how: isFresh ? 'hit' : 'stale' }
+    }
+    if (demand.onlyIfCached === true) throw new NotCached()
+    const why = whyForwarded(stored, demand, now)
     try {
-      const entry = createEntry(await fetch(), clock.now(), windows)
-      // A 404 takes the place of a 200: what Graph no longer has, we no longer have.
-      store.set(key, entry)
-      return entry
+      return await bring(asking, why)
     } catch (error) {
-      if (error instanceof GatewayError && error.backOffMs !== undefined) {
-        backOffs.set(key, { error, until: clock.monotonic() + error.backOffMs })
+      const kept = find(key)
+      if (kept === undefined || !isOutage(error) || !suits(kept, demand, timeline(), kept.errorUntil))
+        throw error
+      const forwarded = {
+        why,
+        status: error.receivedStatus,
+        isStored: false,
+        isCollapsed: false,
+        failure: error.code,
       }
+      return { ...told(kept), how: 'lastResort', forwarded }
+    }
+  }
+
+  async function bring(asking: Asking, why: Forwarded['why']): Promise<Found> {
+    const { key, demand, leaves } = asking
+    const rests = backOffs.of(key)
+    if (rests !== undefined) throw rests
+    const depart = (flight: Flight): Promise<Landed> => trip(asking, flight)
+    const passenger = { leaves, keeps: demand.noStore !== true }
+    const { result, isCollapsed } = await (demand.noCache === true
+      ? flights.overtake(key, depart, passenger)
+      : flights.join(key, depart, passenger))
+    const { entry, status } = result
+    const forwarded = { why, status, isStored: store.get(key) === entry, isCollapsed }
+    return { ...told(entry), how: isCollapsed ? 'collapsed' : outcomes[why], forwarded }
+  }
+
+  function refresh(asking: Asking): void {
+    if (isClosed || backOffs.of(asking.key) !== undefined) return
+    flights.send(asking.key, async (flight) => {
+      try {
+        const landed = await trip(asking, flight)
+        observer.refreshed(true)
+        return landed
+      } catch (error) {
+        if (!isClosed) observer.refreshed(false)
+        throw error
+      }
+    })
+  }
+
+  async function trip({ key, fetch }: Asking, flight: Flight): Promise<Landed> {
+    const { generation } = purges
+    const held = find(key)
+    try {
+      const brought = await fetch(flight, held?.validator)
+      const making = { now: timeline(), generation, windows, random }
+      const entry = brought.status === 304 ? renewed(held, brought, making) : createEntry(brought, making)
+      if (flight.isCurrent) {
+        backOffs.forget(key)
+        keep(key, entry, flight.isForKeeping)
+      }
+      return { entry, status: brought.status }
+    } catch (error) {
+      if (flight.isCurrent) failed(key, error)
       throw error
     }
   }
 
+  function keep(key: string, entry: Entry, isForKeeping: boolean): void {
+    if (isForKeeping && !isGone(key, entry)) store.set(key, entry)
+    // Not kept, and yet it takes the place of a 200: what Graph no longer has, we no longer have.
+    else if (entry.status !== 200) store.delete(key)
+  }
+
+  function failed(key: string, error: unknown): void {
+    backOffs.failed(key, error)
+    if (!(error instanceof GatewayError) || isClosed) return
+    if (find(key) !== undefined) observer.failedBehind(error)
+    // Not an outage but a "no": what we kept is not ours to give any more.
+    if (error.backOffMs !== undefined && !error.allowsLastResort) store.delete(key)
+  }
+
+  function told(entry: Entry, now = timeline()): Pick<Found, 'entry' | 'ageMs' | 'ttlMs'> {
+    return { entry, ageMs: now - entry.storedAt, ttlMs: entry.freshUntil - now }
+  }
+
+  let cancelSweep = (): void => {}
+  function sweepIn(delayMs: number): void {
+    cancelSweep = clock.after(delayMs, () => sweepIn(store.sweep(isGone) ? sweepEveryMs : sweepOnMs))
+  }
+  sweepIn(sweepEveryMs)
+
   return {
-    async read(key, fetch, leaves) {
-      const stored = store.get(key)
-      if (stored !== undefined && isFresh(stored, clock.now()))
-        return { entry: stored, how: 'hit', isStored: true }
-      const { result: entry, isCollapsed } = await flights.join(key, () => trip(key, fetch), leaves)
-      const [how, forwarded] =
-        stored === undefined ? (['miss', 'uri-miss'] as const) : (['expired', 'stale'] as const)
-      return {
-        entry,
-        how: isCollapsed ? 'collapsed' : how,
-        forwarded,
-        isStored: store.get(key) === entry,
+    read,
+    purge(scope) {
+      if (scope === 'everything') {
+        purges.ofEverything()
+        flights.detachAll('')
+        backOffs.forgetAll()
+        // They are not given to anybody any more; now they leave the memory, too.
+        cancelSweep()
+        sweepIn(0)
+      } else if ('group' in scope) {
+        purges.ofGroup(scope.group)
+        flights.detachAll(`${scope.group}/`)
+        backOffs.forgetAll()
+      } else {
+        for (const key of scope.keys) {
+          store.delete(key)
+          flights.detach(key)
+          backOffs.forget(key)
+        }
       }
     },
     store,
     get inTheAir() {
       return flights.inTheAir
     },
+    close() {
+      isClosed = true
+      cancelSweep()
+    },
   }
+}
+
+interface Landed {
+  readonly entry: Entry
+  /** What the origin answered. */
+  readonly status: number
+}
+
+function whyForwarded(stored: Entry | undefined, demand: Demand, now: number): Forwarded['why'] {
+  if (demand.noStore === true) return 'bypass'
+  if (stored === undefined) return 'uri-miss'
+  return now < stored.freshUntil ? 'request' : 'stale'
+}
+
+const outcomes = { 'uri-miss': 'miss', stale: 'expired', request: 'bypass', bypass: 'bypass' } as const
+
+function isOutage(error: unknown): error is GatewayError {
+  return error instanceof GatewayError && error.allowsLastResort
+}
+
+function renewed(
+  held: Entry | undefined,
+  unchanged: Unchanged,
+  making: Parameters<typeof renewEntry>[2],
+): Entry {
+  if (held === undefined) throw new TypeError('a 304 to a question that named no validator')
+  return renewEntry(held, unchanged, making)
 }

@@ -18,6 +18,7 @@ export function checkAccess(tree: Tree, { problems, warnings }: Remarks): void {
     warnings.push({ path: ['access'], message: 'no access rule: every request will be denied' })
   }
   checkSelect(tree, problems)
+  checkWorkspaces(tree, problems)
   const issuers = [...entriesOf(find(tree, ['issuers'])).keys()]
   for (const path of callersOf(tree)) {
     const issuer = valueAt(tree, [...path, 'issuer'])
@@ -31,6 +32,26 @@ export function checkAccess(tree: Tree, { problems, warnings }: Remarks): void {
     if (typeof namespace === 'string' && namespace.includes('*') && !isMeant) {
       const message = 'lets in whoever may create such a namespace. If that is meant, add anyNamespace: true'
       problems.push({ path: [...path, 'namespace'], message })
+    }
+  }
+}
+
+/** A rule without workspaces is for purging only. */
+function checkWorkspaces(tree: Tree, problems: Remarks['problems']): void {
+  for (const [name, rule] of entriesOf(find(tree, ['access']))) {
+    if (rule.kind !== 'map' || rule.entries.has('workspaces')) continue
+    const path = ['access', name]
+    if (!rule.entries.has('admin')) {
+      const message = 'is required: which workspaces may they read? Only a rule with admin needs none'
+      problems.push({ path: [...path, 'workspaces'], message })
+      continue
+    }
+    for (const key of ['select', 'mayBypassCache'] as const) {
+      if (!rule.entries.has(key)) continue
+      problems.push({
+        path: [...path, key],
+        message: 'is about reading, and without workspaces nothing may be read',
+      })
     }
   }
 }

@@ -11,7 +11,7 @@ import { checkAccess } from './cross-checks-access.ts'
 import { guidPattern, isLoopback } from './addresses.ts'
 import type { Remarks } from './findings.ts'
 import { issuer as issuerSchema } from './schema-callers.ts'
-import { server } from './schema.ts'
+import { cache, server } from './schema.ts'
 import { entriesOf, find, toValue, valueAt } from './tree.ts'
 import type { Tree } from './tree.ts'
 
@@ -24,6 +24,7 @@ type OidcIssuer = Extract<Issuer, { type: 'oidc' }>
 export function crossCheck(tree: Tree): Remarks {
   const remarks: Remarks = { problems: [], warnings: [] }
   checkServer(tree, remarks)
+  checkCache(tree, remarks)
   checkIssuers(tree, remarks)
   checkAccess(tree, remarks)
   return remarks
@@ -36,15 +37,45 @@ function checkServer(tree: Tree, { problems, warnings }: Remarks): void {
     warnings.push({ path: ['server', 'tls'], message })
   }
   const callers = shape.listen.safeParse(valueAt(tree, ['server', 'listen'])).data
-  const management = shape.management.safeParse(valueAt(tree, ['server', 'management'])).data?.listen
-  if (callers !== undefined && callers.port !== 0 && callers.port === management?.port) {
+  const management = shape.management.safeParse(valueAt(tree, ['server', 'management']) ?? {}).data
+  if (callers !== undefined && callers.port !== 0 && callers.port === management?.listen.port) {
     const message = `port ${callers.port} is server.listen's: probes and metrics need a port of their own`
     problems.push({ path: ['server', 'management', 'listen'], message })
+  }
+  const purgers = [...entriesOf(find(tree, ['access'])).values()].some((rule) => find(rule, ['admin']))
+  if (purgers && management?.tls === 'off' && !isLoopback(management.listen.host)) {
+    const message = 'callers with admin send their tokens unencrypted to this port: give certFile and keyFile'
+    warnings.push({ path: ['server', 'management', 'tls'], message })
   }
   const drain = shape.drain.safeParse(valueAt(tree, ['server', 'drain'])).data
   if (drain !== undefined && drain.timeout <= drain.delay) {
     const message = 'must be longer than server.drain.delay, which it includes'
     problems.push({ path: ['server', 'drain', 'timeout'], message })
+  }
+}
+
+/** Fresh, then stale, then a last resort, and never beyond maxRetention. */
+function checkCache(tree: Tree, { problems, warnings }: Remarks): void {
+  const read = (key: 'freshFor' | 'staleWhileRevalidate' | 'staleIfError' | 'maxRetention' | 'notFoundFor') =>
+    cache.shape[key].safeParse(valueAt(tree, ['cache', key])).data ?? Number.NaN
+  const [freshFor, staleIfError, maxRetention] = [
+    read('freshFor'),
+    read('staleIfError'),
+    read('maxRetention'),
+  ]
+  if (read('staleWhileRevalidate') > staleIfError) {
+    const message =
+      'must be at least cache.staleWhileRevalidate: what is served while Graph works is served when it fails'
+    problems.push({ path: ['cache', 'staleIfError'], message })
+  }
+  for (const key of ['freshFor', 'notFoundFor'] as const) {
+    if (read(key) > maxRetention) {
+      problems.push({ path: ['cache', key], message: 'must not be longer than cache.maxRetention' })
+    }
+  }
+  if (freshFor <= maxRetention && freshFor + staleIfError > maxRetention) {
+    const message = 'ends freshFor and staleIfError before their time: nothing is served beyond it'
+    warnings.push({ path: ['cache', 'maxRetention'], message })
   }
 }
 

@@ -17,7 +17,16 @@ import {
   tenantPattern,
 } from './addresses.ts'
 import { Secret } from './secret.ts'
-import { durationPattern, parseDuration, parseRate, parseSize, ratePattern, sizePattern } from './units.ts'
+import {
+  durationPattern,
+  parseDuration,
+  parsePercent,
+  parseRate,
+  parseSize,
+  percentPattern,
+  ratePattern,
+  sizePattern,
+} from './units.ts'
 
 /** Milliseconds. Bounds are inclusive and written like the value. */
 export function duration(from: string, to: string) {
@@ -28,6 +37,12 @@ export function duration(from: string, to: string) {
 /** Bytes. Bounds are inclusive and written like the value. */
 export function size(from: string, to: string) {
   return parsed(`a size from ${from} to ${to}`, sizePattern, within(parseSize, from, to))
+}
+
+/** A share of one. Bounds are inclusive and written like the value. */
+export function percent(from: string, to: string) {
+  const title = `a percentage from ${from} to ${to}`
+  return parsed(title, percentPattern, within(parsePercent, from, to))
 }
 
 export function rate() {

@@ -139,8 +139,9 @@ const rule = z
       .array(workspace)
       .min(1)
       .meta({ title: 'a list of workspaces, at least one' })
+      .optional()
       .describe(
-        'Which workspaces: `default`, identifiers, or `"*"` for all. `default` and the GUID of the same workspace are two names, and each needs its own mention.',
+        'Which workspaces may be read: `default`, identifiers, or `"*"` for all. `default` and the GUID of the same workspace are two names, and each needs its own mention. Only a rule with `admin` may leave it out.',
       ),
     select: z
       .array(propertyName())
@@ -151,11 +152,28 @@ const rule = z
       .describe(
         'The properties these callers may ask for with `$select`, out of `graph.selectable`. Left out: every property. With it, a request without `$select` asks for too much and is refused.',
       ),
+    mayBypassCache: z
+      .boolean()
+      .meta({ title: 'true or false' })
+      .optional()
+      .describe(
+        'Whether `Cache-Control` of a request counts where it can cost a call to Graph (`no-cache`, `max-age` and so on). Left out: no. Give such a rule a `rate`.',
+      ),
+    admin: z
+      .array(z.literal('purge').meta({ title: '`purge`' }))
+      .min(1)
+      .meta({ title: 'the list [purge]' })
+      .optional()
+      .describe(
+        'What these callers may do on the management port: `purge` the cache, of `workspaces` or, where those are left out, of everything.',
+      ),
     rate: rate()
       .optional()
       .describe('How many requests each caller has with this rule, in each replica. Left out: no limit.'),
   })
-  .describe('What a group of callers may read. Rules only grant; the first that permits a request wins.')
+  .describe(
+    'What a group of callers may read, or purge. Rules only grant; the first that permits a request wins.',
+  )
 
 /** In the order they were written: files first to last, and lines top to bottom. */
 export const issuers = z

@@ -6,7 +6,7 @@
  */
 
 import * as z from 'zod'
-import { duration, filePath, guid, listen, origin, secret, size, tenant } from './fields.ts'
+import { duration, filePath, guid, listen, origin, percent, secret, size, tenant } from './fields.ts'
 import { access, issuers, propertyName } from './schema-callers.ts'
 import type { Secret } from './secret.ts'
 
@@ -28,7 +28,10 @@ export const server = z.strictObject({
   tls: tls.describe('Give certFile and keyFile, or write "off" when TLS ends in front of the gateway.'),
   management: z
     .strictObject({
-      listen: listen().prefault(':9090').describe('Where probes and metrics are served. Never over TLS.'),
+      listen: listen().prefault(':9090').describe('Where probes, metrics and purges are served.'),
+      tls: tls
+        .prefault('off')
+        .describe('As `server.tls`. Wanted where purges come over a network: they carry a token.'),
     })
     .prefault({}),
   drain: z
@@ -126,11 +129,27 @@ const identity = z.strictObject({
   ),
 })
 
-const cache = z.strictObject({
+export const cache = z.strictObject({
   freshFor: duration('100ms', '24h')
     .prefault('30s')
     .describe('How long an answer is served without asking Graph again.'),
+  staleWhileRevalidate: duration('0s', '24h')
+    .prefault('5m')
+    .describe('How long after that it is still served at once, while Graph is asked behind it.'),
+  staleIfError: duration('0s', '168h')
+    .prefault('1h')
+    .describe(
+      'How long after `freshFor` it is still served when Graph fails, throttles or cannot be reached. Not when Graph refuses (403).',
+    ),
+  maxRetention: duration('1s', '168h')
+    .prefault('24h')
+    .describe('The age beyond which nothing is served, whatever the other windows say.'),
   notFoundFor: duration('0s', '5m').prefault('5s').describe('How long "no such session" is remembered.'),
+  jitter: percent('0%', '50%')
+    .prefault('10%')
+    .describe(
+      'By up to how much each answer is fresh for less, so that what was fetched together is not fetched anew together.',
+    ),
   memory: size('1MiB', '64GiB')
     .prefault('128MiB')
     .describe('What the cached answers may take, in each replica.'),

@@ -1,5 +1,5 @@
 /**
- * Quantities as operators write them: `30s`, `128MiB`, `50/s`. Whole numbers, one unit, no spaces.
+ * Quantities as operators write them: `30s`, `128MiB`, `50/s`, `10%`. Whole numbers, one unit, no spaces.
  *
  * @module
  */
@@ -26,6 +26,7 @@ const sizeBytes = new Map([
 export const durationPattern = /^(\d{1,9})(ms|s|m|h)$/
 export const sizePattern = /^(\d{1,9})(KiB|MiB|GiB)$/
 export const ratePattern = /^(\d{1,9})\/(s|m)$/
+export const percentPattern = /^(\d{1,3})%$/
 
 /** @returns milliseconds, or undefined when the text is not a duration */
 export function parseDuration(text: string): number | undefined {
@@ -43,6 +44,12 @@ export function parseRate(text: string): Rate | undefined {
   const count = Number(digits)
   const perMs = durationMs.get(unit)
   return count > 0 && perMs !== undefined ? { count, perMs } : undefined
+}
+
+/** @returns the share of one, or undefined when the text is not a percentage */
+export function parsePercent(text: string): number | undefined {
+  const digits = percentPattern.exec(text)?.[1]
+  return digits === undefined ? undefined : Number(digits) / 100
 }
 
 function multiplied(match: RegExpExecArray | null, units: Map<string, number>): number | undefined {

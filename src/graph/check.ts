@@ -16,24 +16,27 @@ import { GraphAnswerInvalid } from './errors.ts'
 export function assertSessionAnswer(response: OutboundResponse, question: SessionQuestion): void {
   const coding = response.headers['content-encoding']
   if (coding !== undefined && coding !== 'identity') {
-    throw new GraphAnswerInvalid(`it is encoded (${String(coding).slice(0, 40)}), which was not asked for`)
+    throw invalid(`it is encoded (${String(coding).slice(0, 40)}), which was not asked for`)
   }
   const type = response.headers['content-type']
   if (typeof type !== 'string' || !/^application\/json\s*(;|$)/i.test(type)) {
-    throw new GraphAnswerInvalid(`its content type is not JSON: ${String(type).slice(0, 80)}`)
+    throw invalid(`its content type is not JSON: ${String(type).slice(0, 80)}`)
   }
   const session = parseJsonObject(response.body)
-  if (session === undefined)
-    throw new GraphAnswerInvalid(`its ${response.body.length} bytes are no JSON object`)
+  if (session === undefined) throw invalid(`its ${response.body.length} bytes are no JSON object`)
   const id = session['id']
   if (id !== undefined && (typeof id !== 'string' || id.toLowerCase() !== question.sessionId)) {
-    throw new GraphAnswerInvalid('it has the id of another session')
+    throw invalid('it has the id of another session')
   }
   if (question.select === null) return
   const extra = Object.keys(session).find(
     (key) => key !== 'id' && !key.startsWith('@') && !question.select?.includes(key),
   )
   if (extra !== undefined) {
-    throw new GraphAnswerInvalid(`it has a property that $select did not ask for: ${extra.slice(0, 64)}`)
+    throw invalid(`it has a property that $select did not ask for: ${extra.slice(0, 64)}`)
   }
+}
+
+function invalid(reason: string): GraphAnswerInvalid {
+  return new GraphAnswerInvalid(reason, 200)
 }

@@ -13,17 +13,33 @@ import { isJsonObject, parseJsonObject } from '../json.ts'
 import { type Outbound, OutboundFailure, type OutboundResponse, retryAfterMs } from '../outbound/index.ts'
 import type { TokenProvider } from '../token/index.ts'
 import { assertSessionAnswer } from './check.ts'
-import { GraphAnswerInvalid, GraphFailed, GraphRefused, GraphThrottled, GraphTimedOut } from './errors.ts'
+import {
+  GraphAnswerInvalid,
+  GraphFailed,
+  GraphRefused,
+  GraphThrottled,
+  GraphTimedOut,
+  TripCancelled,
+} from './errors.ts'
 import type { Gate, Pass } from './gate.ts'
-import type { SessionAnswer, SessionQuestion, Trip } from './question.ts'
+import type { Boarding, SessionAnswer, SessionQuestion, SessionUnchanged, Trip } from './question.ts'
+import {
+  describe,
+  errorCodeOf,
+  errorOf,
+  representationHeaders,
+  requestIdOf,
+  validatorOf,
+} from './response.ts'
 
 export interface GraphClient {
   /**
    * One trip to Graph, retry included.
    *
-   * @throws {GraphThrottled | GraphRefused | GraphAnswerInvalid | GraphFailed | GraphTimedOut | TokenUnavailable}
+   * @throws {GraphThrottled | GraphRefused | GraphAnswerInvalid | GraphFailed | GraphTimedOut | TripCancelled |
+   *   TokenUnavailable}
    */
-  readSession(question: SessionQuestion): Promise<SessionAnswer>
+  readSession(question: SessionQuestion, boarding: Boarding): Promise<SessionAnswer | SessionUnchanged>
 }
 
 export interface GraphClientOptions {
@@ -52,12 +68,12 @@ const tries = 2
 export function createGraphClient(options: GraphClientOptions): GraphClient {
   const { origin, deadlineMs, maxBodyBytes, outbound, tokens, gate, clock, observer } = options
 
-  async function readSession(question: SessionQuestion): Promise<SessionAnswer> {
+  async function readSession(question: SessionQuestion, boarding: Boarding): Promise<Brought> {
     const deadline = clock.monotonic() + deadlineMs
     for (let tryNumber = 1; ; tryNumber += 1) {
       const pass = gate.enter()
       try {
-        const outcome = await tryOnce(question, deadline, pass)
+        const outcome = await tryOnce(question, boarding, { deadline, pass })
         if ('answer' in outcome) return outcome.answer
         if (tryNumber === tries || clock.monotonic() >= deadline) throw outcome.retryable
       } finally {
@@ -66,10 +82,16 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     }
   }
 
-  type Outcome = { readonly answer: SessionAnswer } | { readonly retryable: GatewayError }
+  type Brought = SessionAnswer | SessionUnchanged
+  type Outcome = { readonly answer: Brought } | { readonly retryable: GatewayError }
 
-  async function tryOnce(question: SessionQuestion, deadline: number, pass: Pass): Promise<Outcome> {
-    const token = await before(deadline, tokens.get())
+  async function tryOnce(
+    question: SessionQuestion,
+    boarding: Boarding,
+    { deadline, pass }: { readonly deadline: number; readonly pass: Pass },
+  ): Promise<Outcome> {
+    const token = await inTime(tokens.get(), deadline, boarding.cancelled)
+    boarding.departs()
     const clientRequestId = randomUUID()
     const startedAt = clock.monotonic()
     let response: OutboundResponse
@@ -84,6 +106,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
           'accept-encoding': 'identity',
           'client-request-id': clientRequestId,
           'user-agent': 'session-gateway',
+          ...(question.validator === undefined ? {} : { 'if-none-match': question.validator }),
         },
         deadlineMs: Math.max(0, deadline - startedAt),
         maxBodyBytes,
@@ -140,14 +163,13 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     const wait = retryAfterMs(response.headers['retry-after'], clock.now())
     if (status === 429 || (status === 503 && wait !== undefined)) {
       pass.throttled(wait)
-      throw new GraphThrottled(
-        Math.max(1, gate.shutForMs),
-        `Graph answered ${status} (${trip.clientRequestId})`,
-      )
+      const reason = `Graph answered ${status} (${trip.clientRequestId})`
+      throw new GraphThrottled(Math.max(1, gate.shutForMs), reason, status)
     }
     if (status >= 500) {
       pass.failed()
-      return { retryable: new GraphFailed('http_request_error', describe(response, trip)) }
+      const reason = describe(response, trip)
+      return { retryable: new GraphFailed('http_request_error', reason, { receivedStatus: status }) }
     }
     pass.served()
     if (status === 200) {
@@ -157,75 +179,48 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
           status,
           headers: representationHeaders(response),
           body: response.body.toString('latin1'),
+          ...validatorOf(response),
           trip,
         },
       }
     }
+    if (status === 304 && question.validator !== undefined) return { answer: { status, trip } }
     if (status === 404 || status === 410) {
       // A front door's error page says nothing about the session.
       if (!isJsonObject(parseJsonObject(response.body)?.['error'])) {
-        throw new GraphAnswerInvalid(`a ${status} that is not one of Graph's errors`)
+        throw new GraphAnswerInvalid(`a ${status} that is not one of Graph's errors`, status)
       }
       return { answer: { status, headers: [], body: '', errorCode: errorCodeOf(response), trip } }
     }
     if (status === 401) {
-      const refused = new GraphRefused(describe(response, trip))
+      const refused = new GraphRefused(describe(response, trip), status)
       if (!tokens.reject(token)) throw refused
       return { retryable: refused }
     }
-    if (status === 403) {
-      if (/missing application roles/i.test(errorOf(response).message)) observer.roleMissing(trip)
-      throw new GraphRefused(describe(response, trip))
+    if (status === 403 && /missing application roles/i.test(errorOf(response).message)) {
+      observer.roleMissing(trip)
     }
-    throw new GraphFailed('http_request_error', describe(response, trip))
+    if (status >= 400) throw new GraphRefused(describe(response, trip), status)
+    throw new GraphAnswerInvalid(describe(response, trip), status)
   }
 
-  /** Waiting for a token is part of the trip, and so of its deadline. */
-  async function before<T>(deadline: number, promise: Promise<T>): Promise<T> {
-    let cancel = (): void => {}
-    const timeout = new Promise<never>((_resolve, reject) => {
-      cancel = clock.after(deadline - clock.monotonic(), () =>
-        reject(new GraphTimedOut('the token exchange took longer than graph.deadline')),
-      )
-    })
+  /** Waiting for a token is part of the trip, and so of its deadline; and nobody may want it any more. */
+  async function inTime<T>(waited: Promise<T>, deadline: number, cancelled: AbortSignal): Promise<T> {
+    const { promise: ended, reject } = Promise.withResolvers<never>()
+    const cancelTimer = clock.after(deadline - clock.monotonic(), () =>
+      reject(new GraphTimedOut('the token exchange took longer than graph.deadline')),
+    )
+    const cancel = (): void => reject(new TripCancelled())
+    cancelled.addEventListener('abort', cancel)
     try {
-      return await Promise.race([promise, timeout])
+      const value = await Promise.race([waited, ended])
+      if (cancelled.aborted) throw new TripCancelled()
+      return value
     } finally {
-      cancel()
+      cancelTimer()
+      cancelled.removeEventListener('abort', cancel)
     }
   }
 
   return { readSession }
-}
-
-const passedOn = ['content-type', 'odata-version'] as const
-
-function representationHeaders({ headers }: OutboundResponse): [name: string, value: string][] {
-  return passedOn.flatMap((name) => {
-    const value = headers[name]
-    return typeof value === 'string' && /^[ -~]{1,256}$/.test(value) ? [[name, value]] : []
-  })
-}
-
-function requestIdOf({ headers }: OutboundResponse): { requestId?: string } {
-  const requestId = headers['request-id']
-  return typeof requestId === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(requestId) ? { requestId } : {}
-}
-
-function errorCodeOf(response: OutboundResponse): string {
-  const { code } = errorOf(response)
-  return /^[A-Za-z0-9_.-]{1,64}$/.test(code) ? code : 'itemNotFound'
-}
-
-function errorOf({ body }: OutboundResponse): { code: string; message: string } {
-  const error = parseJsonObject(body)?.['error']
-  const { code, message } = isJsonObject(error) ? error : {}
-  return { code: typeof code === 'string' ? code : '', message: typeof message === 'string' ? message : '' }
-}
-
-/** For the operator's log. Graph's error messages name roles and ids, never a session's content. */
-function describe(response: OutboundResponse, trip: Trip): string {
-  const { code, message } = errorOf(response)
-  const ids = `client-request-id ${trip.clientRequestId}, request-id ${trip.requestId ?? 'none'}`
-  return `Graph answered ${response.status} ${code.slice(0, 64)} ${message.slice(0, 300)} (${ids})`
 }

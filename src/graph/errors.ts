@@ -1,16 +1,23 @@
 import { GatewayError } from '../errors.ts'
 import type { FailureKind } from '../outbound/index.ts'
 
+/** After one failed trip the same question rests for so long, and longer each time it fails again. */
+const firstBackOffMs = 1_000
+
 /** Graph asked this application to slow down, or has failed too often just now: it is not asked for a while. */
 export class GraphThrottled extends GatewayError {
   override readonly code = 'graphThrottled'
   override readonly status = 503
   override readonly proxyError = 'destination_unavailable'
+  override readonly allowsLastResort = true
   override readonly retryAfterMs: number
+  override readonly receivedStatus: number | undefined
 
-  constructor(retryAfterMs: number, reason: string) {
+  /** @param receivedStatus of the answer that shut the gate; absent when it was shut already */
+  constructor(retryAfterMs: number, reason: string, receivedStatus?: number) {
     super('Microsoft Graph is not to be asked just now. Ask again after the time in Retry-After.', reason)
     this.retryAfterMs = retryAfterMs
+    this.receivedStatus = receivedStatus
   }
 }
 
@@ -21,9 +28,14 @@ export class GraphRefused extends GatewayError {
   override readonly proxyError = 'http_request_denied'
   /** Asking the same again at once would be refused again. */
   override readonly backOffMs = 10_000
+  override readonly allowsLastResort: boolean
+  override readonly receivedStatus: number
 
-  constructor(reason: string) {
+  constructor(reason: string, receivedStatus: number) {
     super('Microsoft Graph refused the gateway’s own request. Its operators know why.', reason)
+    // A 401 is about our token. Anything else is about what was asked, and then what we kept of it is not ours to give.
+    this.allowsLastResort = receivedStatus === 401
+    this.receivedStatus = receivedStatus
   }
 }
 
@@ -32,9 +44,13 @@ export class GraphAnswerInvalid extends GatewayError {
   override readonly code = 'graphAnswerInvalid'
   override readonly status = 502
   override readonly proxyError = 'http_protocol_error'
+  override readonly backOffMs = firstBackOffMs
+  override readonly allowsLastResort = true
+  override readonly receivedStatus: number | undefined
 
-  constructor(reason: string) {
+  constructor(reason: string, receivedStatus?: number) {
     super('Microsoft Graph sent an answer that cannot be trusted, so it was not passed on.', reason)
+    this.receivedStatus = receivedStatus
   }
 }
 
@@ -43,10 +59,18 @@ export class GraphFailed extends GatewayError {
   override readonly code = 'graphFailed'
   override readonly status = 502
   override readonly proxyError: FailureKind | 'http_request_error'
+  override readonly backOffMs = firstBackOffMs
+  override readonly allowsLastResort = true
+  override readonly receivedStatus: number | undefined
 
-  constructor(kind: FailureKind | 'http_request_error', reason: string, options?: ErrorOptions) {
+  constructor(
+    kind: FailureKind | 'http_request_error',
+    reason: string,
+    options: ErrorOptions & { receivedStatus?: number } = {},
+  ) {
     super('Microsoft Graph failed or could not be reached. Ask again.', reason, options)
     this.proxyError = kind
+    this.receivedStatus = options.receivedStatus
   }
 }
 
@@ -55,8 +79,20 @@ export class GraphTimedOut extends GatewayError {
   override readonly code = 'graphTimedOut'
   override readonly status = 504
   override readonly proxyError = 'http_response_timeout'
+  override readonly backOffMs = firstBackOffMs
+  override readonly allowsLastResort = true
 
   constructor(reason: string) {
     super('Microsoft Graph did not answer in time. Ask again.', reason)
+  }
+}
+
+/** Nobody waited any more before the question had gone out. */
+export class TripCancelled extends GatewayError {
+  override readonly code = 'callerLeft'
+  override readonly status = 499
+
+  constructor() {
+    super('Everybody who wanted this had left before Graph was asked.')
   }
 }

@@ -1,3 +1,3 @@
 export { createGraphClient, type GraphClient, type GraphClientOptions, type GraphObserver } from './client.ts'
 export { createGate, type Gate } from './gate.ts'
-export type { SessionAnswer, SessionQuestion, Trip } from './question.ts'
+export type { Boarding, SessionAnswer, SessionQuestion, SessionUnchanged, Trip } from './question.ts'

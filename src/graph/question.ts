@@ -5,6 +5,16 @@ export interface SessionQuestion {
   /** Lower case. */
   readonly sessionId: string
   readonly select: readonly string[] | null
+  /** Graph's entity tag of the answer that is held: asks for a new one only if it has changed. */
+  readonly validator?: string | undefined
+}
+
+/** Between the decision to ask and the asking: so far the trip can be called off. */
+export interface Boarding {
+  /** Aborts when nobody wants the answer any more; never after `departs`. */
+  readonly cancelled: AbortSignal
+  /** From here on the trip goes on to its end, whoever leaves. */
+  departs(): void
 }
 
 /** What a trip to Graph brought home: something that may be said again. */
@@ -17,6 +27,14 @@ export interface SessionAnswer {
   readonly body: string
   /** Graph's `error.code` of a 404 or 410. */
   readonly errorCode?: string
+  /** Graph's own entity tag, as it came. */
+  readonly validator?: string
+  readonly trip: Trip
+}
+
+/** What is held still holds. */
+export interface SessionUnchanged {
+  readonly status: 304
   readonly trip: Trip
 }
 

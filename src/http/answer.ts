@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Found } from '../cache/index.ts'
+import { type Found, NotCached } from '../cache/index.ts'
 import { Unauthenticated } from '../callers/index.ts'
 import type { GatewayError } from '../errors.ts'
 import { etagMatches } from './conditional.ts'
@@ -23,13 +23,11 @@ export interface Answer {
 const self = 'session-gateway'
 
 /** A found entry: 200, 304, or Graph's own 404 or 410 in our envelope. */
-export function answerFound(exchange: Exchange, found: Found, now: number): Answer {
+export function answerFound(exchange: Exchange, found: Found): Answer {
   const { entry } = found
-  const telling = ['cache-status', cacheStatus(found, now)]
+  const telling = ['cache-status', cacheStatus(found)]
   // RFC 9111 §5.1: an answer made for another request has an age, however small.
-  if (found.how === 'hit' || found.how === 'collapsed') {
-    telling.push('age', String(Math.max(0, Math.floor((now - entry.storedAt) / 1000))))
-  }
+  if (!isFetchedForThis(found)) telling.push('age', String(Math.floor(found.ageMs / 1000)))
   if (entry.status !== 200) {
     const message = 'Microsoft Graph has no such session in this workspace.'
     return envelope(exchange, entry.status, { code: entry.errorCode ?? 'itemNotFound', message }, telling)
@@ -54,7 +52,8 @@ export function answerFound(exchange: Exchange, found: Found, now: number): Answ
 /** Any error, in Graph's envelope, so that Graph's clients read it like one of Graph's own. */
 export function answerError(exchange: Exchange, error: GatewayError): Answer {
   const headers: string[] = []
-  if (error.proxyError !== undefined) headers.push('proxy-status', `${self}; error=${error.proxyError}`)
+  if (error.proxyError !== undefined) headers.push('proxy-status', proxyStatus(error))
+  if (error instanceof NotCached) headers.push('cache-status', `${self}; detail=only-if-cached`)
   if (error.retryAfterMs !== undefined) {
     headers.push('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))))
   }
@@ -65,7 +64,7 @@ export function answerError(exchange: Exchange, error: GatewayError): Answer {
       `Bearer realm="${self}"${error.hasToken ? ', error="invalid_token"' : ''}`,
     )
   }
-  if (error instanceof MethodNotAllowed) headers.push('allow', 'GET, HEAD')
+  if (error instanceof MethodNotAllowed) headers.push('allow', error.allowed)
   return envelope(exchange, error.status, { code: error.code, message: error.message }, headers)
 }
 
@@ -79,17 +78,21 @@ export function envelope(
   error: { readonly code: string; readonly message: string },
   headers: readonly string[],
 ): Answer {
-  const json = JSON.stringify({
-    error: {
-      ...error,
-      innerError: {
-        date: new Date(exchange.arrivedAt).toISOString().slice(0, 19),
-        'request-id': exchange.requestId,
-        'client-request-id': exchange.clientRequestId ?? exchange.requestId,
-      },
-    },
-  })
-  const body = Buffer.from(json, 'utf8').toString('latin1')
+  const innerError = {
+    date: new Date(exchange.arrivedAt).toISOString().slice(0, 19),
+    'request-id': exchange.requestId,
+    'client-request-id': exchange.clientRequestId ?? exchange.requestId,
+  }
+  return answerJson(exchange, status, { error: { ...error, innerError } }, headers)
+}
+
+export function answerJson(
+  exchange: Identified,
+  status: number,
+  content: unknown,
+  headers: readonly string[] = [],
+): Answer {
+  const body = Buffer.from(JSON.stringify(content), 'utf8').toString('latin1')
   return {
     status,
     headers: [
@@ -115,9 +118,23 @@ function identifying({ requestId, clientRequestId }: Identified): string[] {
   ]
 }
 
+/** RFC 9209. */
+function proxyStatus({ proxyError, receivedStatus }: GatewayError): string {
+  const received = receivedStatus === undefined ? '' : `; received-status=${receivedStatus}`
+  return `${self}; error=${proxyError}${received}`
+}
+
 /** RFC 9211. */
-function cacheStatus({ entry, how, forwarded, isStored }: Found, now: number): string {
-  if (forwarded === undefined) return `${self}; hit; ttl=${Math.ceil((entry.freshUntil - now) / 1000)}`
-  const fate = how === 'collapsed' ? '; collapsed' : isStored ? '; stored' : ''
-  return `${self}; fwd=${forwarded}; fwd-status=${entry.status}${fate}`
+function cacheStatus({ ttlMs, forwarded }: Found): string {
+  // Away from zero, so that 0 is neither: fresh is at least 1, and stale at most -1.
+  if (forwarded === undefined)
+    return `${self}; hit; ttl=${Math.sign(ttlMs) * Math.ceil(Math.abs(ttlMs) / 1000)}`
+  const { why, status, isCollapsed, isStored, failure } = forwarded
+  const received = status === undefined ? '' : `; fwd-status=${status}`
+  const fate = isCollapsed ? '; collapsed' : isStored ? '; stored' : ''
+  return `${self}; fwd=${why}${received}${fate}${failure === undefined ? '' : `; detail=${failure}`}`
+}
+
+function isFetchedForThis({ forwarded }: Found): boolean {
+  return forwarded !== undefined && forwarded.failure === undefined && !forwarded.isCollapsed
 }

@@ -7,14 +7,17 @@ export class MalformedRequest extends GatewayError {
   override readonly proxyError = 'http_request_error'
 }
 
-/** Reading is all that this gateway does. */
+/** Reading is all that callers can do. */
 export class MethodNotAllowed extends GatewayError {
   override readonly code = 'notAllowed'
   override readonly status = 405
   override readonly proxyError = 'http_request_error'
+  /** The value of `Allow`. */
+  readonly allowed: string
 
-  constructor() {
-    super('This gateway only reads: use GET or HEAD.')
+  constructor(allowed = 'GET, HEAD', message = 'This gateway only reads: use GET or HEAD.') {
+    super(message)
+    this.allowed = allowed
   }
 }
 

@@ -10,12 +10,13 @@ import type { AuditRecord } from '../audit/index.ts'
 import type { Found } from '../cache/index.ts'
 import type { Caller } from '../callers/index.ts'
 import type { GatewayError } from '../errors.ts'
-import type { SessionRequest } from '../session/index.ts'
+import type { PurgeRequest, SessionRequest } from '../session/index.ts'
 import { CallerLeft } from './errors.ts'
 
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  readonly action: Action
   /** Epoch milliseconds. */
   readonly arrivedAt: number
   /** The same moment on the clock that durations are measured with (`performance.now`). */
@@ -30,13 +31,19 @@ export interface Exchange {
 
   // What each room finds, in the order of the journey.
   caller?: Caller
-  asked?: SessionRequest
+  asked?: SessionRequest | PurgeRequest
   rule?: string
   found?: Found
   refusal?: GatewayError
 }
 
-export function openExchange(request: IncomingMessage, response: ServerResponse, now: number): Exchange {
+export type Action = AuditRecord['action']
+
+export function openExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { action, now }: { readonly action: Action; readonly now: number },
+): Exchange {
   const leaving = new AbortController()
   response.once('close', () => {
     if (!response.writableFinished) leaving.abort(new CallerLeft())
@@ -44,6 +51,7 @@ export function openExchange(request: IncomingMessage, response: ServerResponse,
   return {
     request,
     response,
+    action,
     arrivedAt: now,
     startedAt: performance.now(),
     requestId: randomUUID(),
@@ -62,6 +70,7 @@ function safeId(header: string | string[] | undefined): string | undefined {
 export function recordOf(exchange: Exchange, status: number): AuditRecord {
   const { refusal, found } = exchange
   return {
+    action: exchange.action,
     time: exchange.arrivedAt,
     durationMs: performance.now() - exchange.startedAt,
     requestId: exchange.requestId,
@@ -73,6 +82,7 @@ export function recordOf(exchange: Exchange, status: number): AuditRecord {
     status,
     refusal: refusal === undefined ? undefined : { code: refusal.code, reason: refusal.reason },
     outcome: found?.how,
+    graphFailure: found?.forwarded?.failure,
     trip: found?.entry.trip,
   }
 }

@@ -1,4 +1,5 @@
-export { createJourney, type Journey, type Rooms } from './journey.ts'
+export { createJourney, type Rooms } from './journey.ts'
+export { createPurging } from './purging.ts'
 export { createPublicServer, type PublicServer } from './server.ts'
 export { createManagementServer } from './management.ts'
 export { createHealth, type Health } from './health.ts'

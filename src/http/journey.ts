@@ -1,23 +1,20 @@
 /**
- * The journey of one request, room by room, in order.
+ * The journey of one read, room by room, in order.
  *
  * @module
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Access } from '../access/index.ts'
-import { RateExceeded } from '../access/index.ts'
-import { formatRecord, type Trail } from '../audit/index.ts'
-import type { Cache } from '../cache/index.ts'
+import type { Trail } from '../audit/index.ts'
+import { type Cache, demandOf } from '../cache/index.ts'
 import type { Callers } from '../callers/index.ts'
 import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
 import type { GraphClient } from '../graph/index.ts'
 import { graphTarget, parseSessionRequest, sessionKey } from '../session/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
-import { type Answer, answerError, answerFound } from './answer.ts'
-import { CallerLeft, InternalError } from './errors.ts'
-import { type Exchange, openExchange, recordOf } from './exchange.ts'
+import { type Answer, answerFound } from './answer.ts'
+import { createConduct, type Journey } from './conduct.ts'
+import type { Exchange } from './exchange.ts'
 import { assertSaneRequest } from './sanity.ts'
 
 export interface Rooms {
@@ -33,21 +30,12 @@ export interface Rooms {
   readonly metrics: Metrics
 }
 
-/** @param refused what the server already has against the request, if anything */
-export type Journey = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  refused?: GatewayError,
-) => Promise<void>
-
 export function createJourney(rooms: Rooms): Journey {
-  const { callers, selectable, access, cache, graph, trail, clock, log, metrics } = rooms
+  const { callers, selectable, access, cache, graph, metrics } = rooms
 
-  async function travel(exchange: Exchange, refused?: GatewayError): Promise<Answer> {
-    if (refused !== undefined) throw refused
-
+  async function travel(exchange: Exchange): Promise<Answer> {
     // http: a sane request?
-    const { request } = exchange
+    const { request, leaves } = exchange
     assertSaneRequest(request)
 
     // callers: whose token is this?
@@ -59,58 +47,29 @@ export function createJourney(rooms: Rooms): Journey {
     exchange.asked = asked
 
     // access: may this caller read this?
-    exchange.rule = access.decide(caller, asked)
+    const { rule, mayBypassCache } = access.decide(caller, asked)
+    exchange.rule = rule
 
     // cache: have we a usable answer? flights: if not, one trip. graph, token: the trip.
-    const ask = { target: graphTarget(asked), sessionId: asked.sessionId, select: asked.select }
-    exchange.found = await cache.read(sessionKey(asked), () => graph.readSession(ask), exchange.leaves)
+    const question = { target: graphTarget(asked), sessionId: asked.sessionId, select: asked.select }
+    const found = await cache.read({
+      key: sessionKey(asked),
+      demand: demandOf(request.headers['cache-control'], mayBypassCache),
+      leaves,
+      fetch: (flight, validator) => graph.readSession({ ...question, validator }, flight),
+    })
+    exchange.found = found
 
-    return answerFound(exchange, exchange.found, clock.now())
+    return answerFound(exchange, found)
   }
 
-  return async function journey(request, response, refused) {
-    const exchange = openExchange(request, response, clock.now())
-    let answer: Answer
-    try {
-      answer = await travel(exchange, refused)
-    } catch (error) {
-      answer = refuse(exchange, error)
-    }
-
-    // audit: the record is handed over, and then, and only then, the answer leaves.
-    try {
-      await trail.write(formatRecord(recordOf(exchange, answer.status)))
-    } catch (error) {
-      answer = refuse(exchange, error)
-    }
-    send(exchange, answer)
-    metrics.answered(answer.status, exchange.found?.how ?? 'none', performance.now() - exchange.startedAt)
-  }
-
-  function refuse(exchange: Exchange, error: unknown): Answer {
-    const refusal = error instanceof GatewayError ? error : new InternalError(error)
-    exchange.refusal = refusal
-    if (refusal instanceof RateExceeded) exchange.rule = refusal.rule
-    const level = refusal instanceof InternalError ? 'error' : refusal.status >= 500 ? 'warn' : 'info'
-    log[level](
-      {
-        requestId: exchange.requestId,
-        status: refusal.status,
-        code: refusal.code,
-        reason: refusal.reason,
-        issuer: exchange.caller?.issuer,
-        subject: exchange.caller?.subject,
-        peer: exchange.peer,
-        ...(refusal instanceof InternalError ? { err: refusal.cause } : {}),
-      },
-      refusal instanceof CallerLeft ? 'caller left' : 'request refused',
-    )
-    return answerError(exchange, refusal)
-  }
-
-  function send({ response, refusal }: Exchange, { status, headers, body }: Answer): void {
-    if (refusal instanceof CallerLeft || response.destroyed) return
-    response.writeHead(status, headers)
-    response.end(body, 'latin1')
-  }
+  // audit: the record is handed over, and then, and only then, the answer leaves.
+  return createConduct({
+    ...rooms,
+    action: 'read',
+    travel,
+    answered({ found, startedAt }, status) {
+      metrics.answered(status, found?.how ?? 'none', performance.now() - startedAt)
+    },
+  })
 }

@@ -9,24 +9,21 @@
 
 import { randomUUID } from 'node:crypto'
 import {
-  createServer as createHttpServer,
   type IncomingMessage,
-  type RequestListener,
   type Server,
   type ServerOptions,
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import express from 'express'
 import type { GatewayError } from '../errors.ts'
 import { type Answer, envelope } from './answer.ts'
 import { ExpectationFailed } from './errors.ts'
-import type { Journey } from './journey.ts'
+import type { Journey } from './conduct.ts'
 import { ambiguityOf } from './sanity.ts'
-import type { TlsFiles } from './tls.ts'
+import { createServerFor, type TlsFiles } from './tls.ts'
 
 export interface PublicServer {
   readonly server: Server
@@ -59,7 +56,6 @@ const limits: ServerOptions = {
 }
 /** Requests of one connection that wait for their answers; the last one ends it. No client in use sends as many. */
 const mostPipelined = 16
-const tlsLimits = { minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const
 
 export function createPublicServer({
   journey,
@@ -122,7 +118,7 @@ export function createPublicServer({
     }
   }
 
-  const server = tls === undefined ? createHttpServer(limits, handle) : createTlsServer(tls, handle)
+  const server = createServerFor(tls, limits, handle)
 
   // Some versions of Node pass over whatever stands behind the thousandth header, a Content-Length too. Their bytes are
   // bounded all the same.
@@ -183,12 +179,6 @@ export function createPublicServer({
       for (const response of open) response.shouldKeepAlive = false
     },
   }
-}
-
-function createTlsServer(tls: TlsFiles, handle: RequestListener): Server {
-  const server = createHttpsServer({ ...limits, ...tlsLimits, ...tls.current }, handle)
-  tls.onChange((pair) => server.setSecureContext({ ...tlsLimits, ...pair }))
-  return server
 }
 
 const parserAnswers: Readonly<Record<string, readonly [status: number, message: string]>> = {

@@ -9,6 +9,13 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import {
+  createServer as createHttpServer,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+} from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
 import { createSecureContext } from 'node:tls'
 import type { Clock } from '../clock.ts'
 import { StartFailure } from '../errors.ts'
@@ -27,6 +34,8 @@ export interface TlsFiles {
 }
 
 export interface TlsFilesOptions {
+  /** The key of the configuration that an error names. */
+  readonly key: string
   readonly certFile: string
   readonly keyFile: string
   readonly clock: Clock
@@ -37,6 +46,7 @@ const pollEveryMs = 10_000
 
 /** @throws {StartFailure} the files do not work, at the start: the message says which and why */
 export async function watchTlsFiles({
+  key: setting,
   certFile,
   keyFile,
   clock,
@@ -48,7 +58,7 @@ export async function watchTlsFiles({
     return { cert, key }
   }
   let current = await read().catch((error: unknown) => {
-    throw new StartFailure(`server.tls: ${messageOf(error)} (certFile ${certFile}, keyFile ${keyFile})`)
+    throw new StartFailure(`${setting}: ${messageOf(error)} (certFile ${certFile}, keyFile ${keyFile})`)
   })
   const listeners: ((pair: TlsPair) => void)[] = []
   let problem: string | undefined
@@ -90,6 +100,20 @@ export async function watchTlsFiles({
       cancel()
     },
   }
+}
+
+const tlsLimits = { minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const
+
+/** With TLS, where there are files for it, and always with the pair that they hold now. */
+export function createServerFor(
+  tls: TlsFiles | undefined,
+  options: ServerOptions,
+  handle: RequestListener,
+): Server {
+  if (tls === undefined) return createHttpServer(options, handle)
+  const server = createHttpsServer({ ...options, ...tlsLimits, ...tls.current }, handle)
+  tls.onChange((pair) => server.setSecureContext({ ...tlsLimits, ...pair }))
+  return server
 }
 
 /** Half of a rotation (new certificate, old key) is a pair that does not work. */

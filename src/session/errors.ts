@@ -20,3 +20,17 @@ export class UnknownResource extends GatewayError {
     )
   }
 }
+
+/** Nothing can be purged by this path. */
+export class UnknownPurge extends GatewayError {
+  override readonly code = 'unknownPath'
+  override readonly status = 404
+  override readonly proxyError = 'http_request_error'
+
+  constructor() {
+    super(
+      'What can be purged is /cache, /cache/workspaces/{workspaceId} and' +
+        ' /cache/workspaces/{workspaceId}/sessions/{sessionId}.',
+    )
+  }
+}

@@ -1,4 +1,5 @@
 export { parseSessionRequest, apiRoot, type SessionRequest } from './request.ts'
 export { assertSaneTarget, decodePathSegments, lowerCase } from './target.ts'
-export { sessionKey, graphTarget } from './canonical.ts'
-export { InvalidRequest, UnknownResource } from './errors.ts'
+export { sessionKey, sessionKeys, graphTarget } from './canonical.ts'
+export { parsePurgeRequest, type PurgeRequest } from './purge.ts'
+export { InvalidRequest, UnknownPurge, UnknownResource } from './errors.ts'

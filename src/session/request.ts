@@ -72,7 +72,7 @@ function parsePath(path: string): [workspaceId: string, sessionId: string] {
   return [workspaceId, sessionId]
 }
 
-function canonicalWorkspaceId(id: string): string {
+export function canonicalWorkspaceId(id: string): string {
   if (guid.test(id)) return id.toLowerCase()
   if (safeIdentifier.test(id)) return id
   throw new InvalidRequest(
@@ -80,7 +80,7 @@ function canonicalWorkspaceId(id: string): string {
   )
 }
 
-function canonicalSessionId(id: string): string {
+export function canonicalSessionId(id: string): string {
   if (guid.test(id)) return id.toLowerCase()
   throw new InvalidRequest('The session id must be a GUID, as in ecdfb9b3-58f5-457f-a18c-4a477890b252.')
 }

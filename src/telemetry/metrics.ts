@@ -20,6 +20,9 @@ export interface Metrics {
   exchanged(isSuccess: boolean): void
   keysFetched(issuer: string, isSuccess: boolean): void
   certificateReloaded(isSuccess: boolean): void
+  /** A stale answer has been asked for anew, behind those who got it. */
+  refreshed(isSuccess: boolean): void
+  purged(scope: 'session' | 'workspace' | 'everything'): void
   /** Content type and text of the exposition. */
   expose(): Promise<{ readonly type: string; readonly text: string }>
 }
@@ -29,6 +32,7 @@ export interface Gauges {
   readonly inFlight: () => number
   readonly cacheEntries: () => number
   readonly cacheBytes: () => number
+  readonly cacheEvictions: () => number
   readonly tripsInTheAir: () => number
   readonly gateShutSeconds: () => number
   readonly auditPendingBytes: () => number
@@ -56,6 +60,19 @@ export function createMetrics(gauges: Gauges): Metrics {
   const exchanges = counter('token_exchanges_total', 'Exchanges for an app-only token', ['result'])
   const keyFetches = counter('issuer_key_fetches_total', 'Fetches of an issuer’s keys', ['issuer', 'result'])
   const certificates = counter('certificate_reloads_total', 'TLS certificate files that changed', ['result'])
+  const refreshes = counter('cache_refreshes_total', 'Stale answers asked for anew', ['result'])
+  const purges = counter('cache_purges_total', 'Purges', ['scope'])
+  registry.registerMetric(
+    new Counter({
+      name: `${prefix}cache_evictions_total`,
+      help: 'Entries that had to go for want of room',
+      registers: [],
+      collect() {
+        this.reset()
+        this.inc(gauges.cacheEvictions())
+      },
+    }),
+  )
   const resultOf = (isSuccess: boolean): string => (isSuccess ? 'success' : 'failure')
 
   const gaugeHelp: readonly [name: string, help: string, read: () => number][] = [
@@ -90,6 +107,8 @@ export function createMetrics(gauges: Gauges): Metrics {
     exchanged: (isSuccess) => exchanges.inc({ result: resultOf(isSuccess) }),
     keysFetched: (issuer, isSuccess) => keyFetches.inc({ issuer, result: resultOf(isSuccess) }),
     certificateReloaded: (isSuccess) => certificates.inc({ result: resultOf(isSuccess) }),
+    refreshed: (isSuccess) => refreshes.inc({ result: resultOf(isSuccess) }),
+    purged: (scope) => purges.inc({ scope }),
     expose: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   }
 }

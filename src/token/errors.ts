@@ -17,6 +17,7 @@ export class TokenUnavailable extends GatewayError {
   override readonly code = 'tokenUnavailable'
   override readonly status = 503
   override readonly proxyError = 'destination_unavailable'
+  override readonly allowsLastResort = true
   override readonly retryAfterMs: number
 
   constructor(retryAfterMs: number, reason: string) {

@@ -52,7 +52,7 @@ function permittedBy(all: readonly Rule[], who: Reader, what: Wanted): string | 
         says(who.workload?.serviceAccount, caller.serviceAccount)
     }
     let isWorkspace = false
-    for (const id of rule.workspaces) isWorkspace ||= id === '*' || id === what.workspaceId
+    for (const id of rule.workspaces ?? []) isWorkspace ||= id === '*' || id === what.workspaceId
     let isSelect = true
     for (const each of asked) isSelect &&= rule.select === undefined || rule.select.includes(each)
     if (isCaller && isWorkspace && isSelect) return rule.name
@@ -62,7 +62,7 @@ function permittedBy(all: readonly Rule[], who: Reader, what: Wanted): string | 
 
 function decidedBy(all: readonly Rule[], who: Reader, what: Wanted): string | undefined {
   try {
-    return createAccess(all, () => 0).decide(who, what)
+    return createAccess(all, () => 0).decide(who, what).rule
   } catch (error) {
     assert(error instanceof AccessDenied)
     return undefined

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { AccessDenied, type CallerPattern, createAccess, type Rule } from '../../src/access/index.ts'
 import type { Reader, Wanted } from '../../src/access/access.ts'
 
@@ -21,7 +21,7 @@ function rule(name: string, changes: Partial<Rule> = {}): Rule {
 /** The rule that permits, or `undefined`. */
 function decided(rules: readonly Rule[], reader: Reader, wanted: Wanted = everything): string | undefined {
   try {
-    return createAccess(rules, () => 0).decide(reader, wanted)
+    return createAccess(rules, () => 0).decide(reader, wanted).rule
   } catch (error) {
     assert(error instanceof AccessDenied)
     return undefined
@@ -206,4 +206,54 @@ test('a denial tells nobody what others may read, nor whether a workspace has ru
   const told = denial([secret, own], triage, { workspaceId: 'lab', select: null })
   assert.equal(told.message, 'You may read these properties only; name them: $select=displayName.')
   assert.doesNotMatch(told.reason ?? '', /night-shift/)
+})
+
+describe('a purge', () => {
+  const ops = rule('ops', { workspaces: undefined, admin: ['purge'] })
+  const both = rule('both', { workspaces: ['default', guid], admin: ['purge'] })
+
+  function purger(rules: readonly Rule[], workspaceId: string | null, reader = triage): string | undefined {
+    try {
+      return createAccess(rules, () => 0).decidePurge(reader, workspaceId).rule
+    } catch (error) {
+      assert(error instanceof AccessDenied)
+      assert.match(error.message, /admin: \[purge\]/)
+      return undefined
+    }
+  }
+
+  test('needs a rule with admin: reading rules permit none', () => {
+    for (const workspaces of [['default'], ['*']])
+      for (const id of ['default', null]) assert.equal(purger([rule('reads', { workspaces })], id), undefined)
+    assert.equal(purger([], 'default'), undefined)
+  })
+
+  test('is permitted everywhere by a rule without workspaces, which permits no read', () => {
+    for (const id of ['default', guid, 'other', null]) assert.equal(purger([ops], id), 'ops')
+    assert.equal(decided([ops], triage), undefined)
+    assert.equal(decided([ops], triage, { workspaceId: 'default', select: ['id'] }), undefined)
+  })
+
+  test('stays in the workspaces of its rule, of which everything is none', () => {
+    for (const id of ['default', guid]) assert.equal(purger([both], id), 'both')
+    for (const id of ['other', null]) assert.equal(purger([both], id), undefined)
+    assert.equal(purger([rule('all', { workspaces: ['*'], admin: ['purge'] })], null), 'all')
+    assert.equal(decided([both], triage), 'both')
+  })
+
+  test('is for the callers of the rule alone, and the first rule that permits it decides', () => {
+    const stranger: Reader = { issuer: 'cluster', subject: 'system:serviceaccount:x:y' }
+    assert.equal(purger([ops], null, stranger), undefined)
+    assert.equal(purger([rule('reads'), both, ops], 'default'), 'both')
+    assert.equal(purger([rule('reads'), both, ops], null), 'ops')
+  })
+})
+
+test('whether the cache may be bypassed is said by the rule that permits the request, and by no other', () => {
+  const may = (rules: readonly Rule[]): boolean =>
+    createAccess(rules, () => 0).decide(triage, everything).mayBypassCache
+  const bypassing = rule('bypassing', { mayBypassCache: true })
+  assert.equal(may([rule('plain'), bypassing]), false)
+  assert.equal(may([bypassing, rule('plain')]), true)
+  assert.equal(may([rule('other', { workspaces: [guid], mayBypassCache: true }), rule('plain')]), false)
 })

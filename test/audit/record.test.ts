@@ -6,7 +6,14 @@ import { type AuditRecord, formatRecord } from '../../src/audit/index.ts'
 import { sessionId } from '../world/world.ts'
 
 describe('a line of the trail', () => {
-  const least: AuditRecord = { time: 0, durationMs: 1, requestId: 'r', peer: '::1', status: 200 }
+  const least: AuditRecord = {
+    action: 'read',
+    time: 0,
+    durationMs: 1,
+    requestId: 'r',
+    peer: '::1',
+    status: 200,
+  }
 
   test('is one line of printable ASCII that says the same again, whatever a token or a client holds', () => {
     const anything = fc.string({ unit: 'binary' })
@@ -47,6 +54,7 @@ describe('a line of the trail', () => {
     assert.deepEqual(Object.keys(JSON.parse(formatRecord(least))), [
       'type',
       'level',
+      'action',
       'time',
       'durationMs',
       'requestId',

@@ -34,8 +34,18 @@ describe('the record of', async () => {
 
   /** The newest record without what differs each time, once that has been checked. */
   function newest(requestId: unknown): Line {
-    const { type, level, time, durationMs, requestId: ours, peer, tokenId, ...rest } = records.at(-1) ?? {}
-    assert.deepEqual([type, level, ours, peer], ['audit', 'info', requestId, '127.0.0.1'])
+    const {
+      type,
+      level,
+      action,
+      time,
+      durationMs,
+      requestId: ours,
+      peer,
+      tokenId,
+      ...rest
+    } = records.at(-1) ?? {}
+    assert.deepEqual([type, level, action, ours, peer], ['audit', 'info', 'read', requestId, '127.0.0.1'])
     assert.equal(new Date(time).toISOString(), time)
     assert.ok(durationMs >= 0)
     if (rest['namespace'] !== undefined) assert.match(tokenId, /^[0-9a-f-]{36}$/)
@@ -105,6 +115,7 @@ describe('the record of', async () => {
     assert.deepEqual(rest, {
       type: 'audit',
       level: 'info',
+      action: 'read',
       peer: '127.0.0.1',
       ...triage,
       ...asked(other),

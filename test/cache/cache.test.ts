@@ -1,57 +1,198 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { type Answer, type Cache, createCache, createMemoryStore } from '../../src/cache/index.ts'
-import { GatewayError } from '../../src/errors.ts'
-import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
-import { answer, stays } from './answer.ts'
+import { test } from 'node:test'
+import type { Answer, Found } from '../../src/cache/index.ts'
+import { answer, brings, fails, notToFetch, stays, tryCache } from './answer.ts'
 
-function cacheWithClock(memoryBytes = 1024 * 1024): { clock: FakeClock; cache: Cache } {
-  const clock = createFakeClock()
-  const windows = { freshForMs: 30_000, notFoundForMs: 5_000 }
-  return { clock, cache: createCache({ store: createMemoryStore(memoryBytes), windows, clock }) }
-}
+const second = 1_000
 
-const brings =
-  (body: string, changes: Partial<Answer> = {}) =>
-  () =>
-    Promise.resolve(answer(body, changes))
-const notToFetch = (): Promise<never> => assert.fail('a trip too many')
-
-class Refused extends GatewayError {
-  override readonly code = 'refused'
-  override readonly status = 502
-  override readonly backOffMs = 10_000
-}
-
-test('what a trip brought is a hit while it is fresh, and is fetched anew after', async () => {
-  const { clock, cache } = cacheWithClock()
-  const first = await cache.read('key', brings('one'), stays)
-  assert.deepEqual([first.how, first.entry.body], ['miss', 'one'])
+test('what a trip brought is a hit while it is fresh', async () => {
+  const { clock, read } = tryCache()
+  const first = await read('a/1', brings('one'))
+  assert.deepEqual([first.how, first.entry.body, first.ageMs, first.ttlMs], ['miss', 'one', 0, 30_000])
   clock.advance(29_999)
-  const second = await cache.read('key', notToFetch, stays)
-  assert.deepEqual([second.how, second.entry], ['hit', first.entry])
-  clock.advance(1)
-  const third = await cache.read('key', brings('two'), stays)
-  assert.deepEqual([third.how, third.entry.body, third.entry.storedAt], ['expired', 'two', clock.now()])
-  assert.equal((await cache.read('key', notToFetch, stays)).entry.body, 'two')
+  const hit = await read('a/1', notToFetch)
+  assert.deepEqual([hit.how, hit.entry, hit.ageMs, hit.ttlMs], ['hit', first.entry, 29_999, 1])
+  assert.equal(hit.forwarded, undefined)
 })
 
 test('freshness counts from the landing of the trip, not from its departure', async () => {
-  const { clock, cache } = cacheWithClock()
+  const { clock, read } = tryCache()
   const trip = Promise.withResolvers<Answer>()
-  const reading = cache.read('key', () => trip.promise, stays)
-  clock.advance(8_000)
+  const reading = read('a/1', () => trip.promise)
+  clock.advance(8 * second)
   trip.resolve(answer('late'))
-  assert.equal((await reading).entry.freshUntil, clock.now() + 30_000)
+  assert.deepEqual([(await reading).ageMs, (await reading).ttlMs], [0, 30_000])
+})
+
+test('a clock that is set back makes nothing fresh again, and one set forward makes everything older', async () => {
+  const { clock, read } = tryCache()
+  await read('a/1', brings('one'))
+  clock.advance(20 * second)
+  clock.set(-86_400_000)
+  assert.equal((await read('a/1', notToFetch)).ageMs, 20_000)
+  clock.advance(10 * second)
+  assert.equal((await read('a/1', brings('two'))).how, 'stale')
+  await setImmediate()
+  clock.set(700 * second)
+  assert.equal((await read('a/1', brings('three'))).how, 'miss')
+})
+
+test('what is not fresh any more is given at once, and asked for anew behind it, once', async () => {
+  const { clock, cache, told, read } = tryCache()
+  await read('a/1', brings('one'))
+  clock.advance(40 * second)
+  const trip = Promise.withResolvers<Answer>()
+  const stale = await Promise.all([
+    read('a/1', () => trip.promise),
+    read('a/1', notToFetch),
+    read('a/1', notToFetch),
+  ])
+  for (const { how, entry, ageMs, ttlMs, forwarded } of stale)
+    assert.deepEqual([how, entry.body, ageMs, ttlMs, forwarded], ['stale', 'one', 40_000, -10_000, undefined])
+  assert.deepEqual([cache.inTheAir, told], [1, []])
+  trip.resolve(answer('two'))
+  await setImmediate()
+  assert.deepEqual([cache.inTheAir, told], [0, ['refreshed']])
+  const hit = await read('a/1', notToFetch)
+  assert.deepEqual([hit.how, hit.entry.body, hit.ageMs], ['hit', 'two', 0])
+})
+
+test('a refresh is joined by whoever cannot do with what is stale', async () => {
+  const { clock, read } = tryCache()
+  await read('a/1', brings('one'))
+  clock.advance(80 * second)
+  const trip = Promise.withResolvers<Answer>()
+  assert.equal((await read('a/1', () => trip.promise)).how, 'stale')
+  clock.advance(11 * second)
+  const joined = read('a/1', notToFetch)
+  trip.resolve(answer('two'))
+  const { how, entry, forwarded } = await joined
+  assert.deepEqual([how, entry.body], ['collapsed', 'two'])
+  assert.deepEqual(forwarded, { why: 'stale', status: 200, isStored: true, isCollapsed: true })
+})
+
+test('a refresh that fails leaves the stale answer where it is, and is not tried again while its key rests', async () => {
+  const { clock, told, read } = tryCache()
+  await read('a/1', brings('one'))
+  clock.advance(40 * second)
+  assert.equal((await read('a/1', fails('broken'))).how, 'stale')
+  await setImmediate()
+  assert.deepEqual(told, ['failed behind: broken', 'not refreshed'])
+  clock.advance(999)
+  assert.equal((await read('a/1', notToFetch)).how, 'stale')
+  await setImmediate()
+  assert.equal(told.length, 2)
+  clock.advance(1)
+  assert.equal((await read('a/1', brings('two'))).how, 'stale')
+  await setImmediate()
+  assert.deepEqual([told.at(-1), (await read('a/1', notToFetch)).entry.body], ['refreshed', 'two'])
+})
+
+test('when Graph fails, what is kept for that is given, and says so', async () => {
+  const { clock, told, read } = tryCache()
+  await read('a/1', brings('one'))
+  clock.advance(100 * second)
+  const last = await read('a/1', fails('broken', 500))
+  assert.deepEqual(
+    [last.how, last.entry.body, last.ageMs, last.ttlMs],
+    ['lastResort', 'one', 100_000, -70_000],
+  )
+  assert.deepEqual(last.forwarded, {
+    why: 'stale',
+    status: 500,
+    isStored: false,
+    isCollapsed: false,
+    failure: 'broken',
+  })
+  assert.deepEqual(told, ['failed behind: broken'])
+  // While the key rests nothing is asked, so nothing is received.
+  const rested = await read('a/1', notToFetch)
+  assert.deepEqual([rested.how, rested.forwarded?.status], ['lastResort', undefined])
+  clock.advance(1 * second)
+  assert.equal((await read('a/1', brings('two'))).how, 'expired')
+})
+
+test('everybody who waited for a trip that failed gets the last resort', async () => {
+  const { clock, read } = tryCache()
+  await read('a/1', brings('one'))
+  clock.advance(100 * second)
+  const trip = Promise.withResolvers<Answer>()
+  const waiting = [read('a/1', () => trip.promise), read('a/1', notToFetch)]
+  trip.reject(await read('b/1', fails('shut')).catch((error: unknown) => error))
+  for (const { how } of await Promise.all(waiting)) assert.equal(how, 'lastResort')
+})
+
+test('a last resort is judged when the trip has failed: what was spent meanwhile is not given', async () => {
+  const { clock, read } = tryCache()
+  await read('a/1', brings('one'))
+  clock.advance(629 * second)
+  const trip = Promise.withResolvers<Answer>()
+  const waiting = assert.rejects(
+    read('a/1', () => trip.promise),
+    { code: 'broken' },
+  )
+  clock.advance(1 * second)
+  trip.reject(await read('b/1', fails('broken')).catch((error: unknown) => error))
+  await waiting
+})
+
+test('nor what was purged meanwhile', async () => {
+  const { clock, cache, read } = tryCache()
+  await read('a/1', brings('one'))
+  clock.advance(100 * second)
+  const trip = Promise.withResolvers<Answer>()
+  const waiting = assert.rejects(
+    read('a/1', () => trip.promise),
+    { code: 'broken' },
+  )
+  cache.purge({ group: 'a' })
+  trip.reject(await read('b/1', fails('broken')).catch((error: unknown) => error))
+  await waiting
+})
+
+test('a refusal is no outage: nothing is given for it, and what was kept goes', async () => {
+  const { clock, cache, told, read } = tryCache()
+  await read('a/1', brings('one'))
+  await read('a/2', brings('other'))
+  clock.advance(40 * second)
+  // Behind a stale answer, which is the last one that leaves.
+  assert.equal((await read('a/1', fails('refused', 403))).how, 'stale')
+  await setImmediate()
+  assert.deepEqual(told, ['failed behind: refused', 'not refreshed'])
+  assert.equal(cache.store.entries, 1)
+  await assert.rejects(read('a/1', notToFetch), { code: 'refused' })
+  // And where everybody waits for it.
+  clock.advance(60 * second)
+  await assert.rejects(read('a/2', fails('refused', 403)), { code: 'refused' })
+  assert.equal(cache.store.entries, 0)
+})
+
+test('a fault of ours is no outage either, and takes nothing away', async () => {
+  const { clock, cache, told, read } = tryCache()
+  await read('a/1', brings('one'))
+  clock.advance(100 * second)
+  await assert.rejects(
+    read('a/1', () => Promise.reject(new TypeError('ours'))),
+    TypeError,
+  )
+  assert.deepEqual([cache.store.entries, told], [1, []])
 })
 
 test('a trip whose leader left is stored all the same, and was one trip', async () => {
-  const { cache } = cacheWithClock()
+  const { cache, read } = tryCache()
   const trip = Promise.withResolvers<Answer>()
   const leader = new AbortController()
   const leading = assert.rejects(
-    cache.read('key', () => trip.promise, leader.signal),
+    read(
+      'a/1',
+      (flight) => {
+        flight.departs()
+        return trip.promise
+      },
+      {},
+      leader.signal,
+    ),
     /left/,
   )
   leader.abort(new Error('left'))
@@ -59,83 +200,257 @@ test('a trip whose leader left is stored all the same, and was one trip', async 
   assert.equal(cache.inTheAir, 1)
   trip.resolve(answer('landed'))
   await setImmediate()
-  const { how, entry } = await cache.read('key', notToFetch, stays)
+  const { how, entry } = await read('a/1', notToFetch)
   assert.deepEqual([how, entry.body, cache.inTheAir], ['hit', 'landed', 0])
 })
 
 test('a 404 takes the place of a stored 200, and a 200 that of a 404', async () => {
-  const { clock, cache } = cacheWithClock()
-  await cache.read('key', brings('body'), stays)
-  clock.advance(30_000)
-  await cache.read('key', brings('', { status: 404 }), stays)
-  assert.deepEqual([(await cache.read('key', notToFetch, stays)).entry.status, cache.store.entries], [404, 1])
-  clock.advance(5_000)
-  assert.equal((await cache.read('key', brings('back'), stays)).entry.status, 200)
+  const { clock, cache, read } = tryCache({ windows: { staleWhileRevalidateMs: 0 } })
+  await read('a/1', brings('body'))
+  clock.advance(30 * second)
+  await read('a/1', brings('', { status: 404 }))
+  assert.deepEqual([(await read('a/1', notToFetch)).entry.status, cache.store.entries], [404, 1])
+  clock.advance(5 * second)
+  assert.equal((await read('a/1', brings('back'))).entry.status, 200)
+})
+
+test('a 404 that is not to be kept takes the 200 with it all the same', async () => {
+  for (const demand of [{}, { noStore: true }]) {
+    const { clock, cache, read } = tryCache({ windows: { notFoundForMs: 0 } })
+    await read('a/1', brings('body'))
+    clock.advance(100 * second)
+    const { how, entry, forwarded } = await read('a/1', brings('', { status: 404 }), demand)
+    assert.deepEqual([entry.status, forwarded?.isStored, cache.store.entries], [404, false, 0], how)
+    await assert.rejects(read('a/1', fails('broken')), { code: 'broken' })
+  }
 })
 
 test('an answer too large to keep is given to all who wait, and fetched again by the next', async () => {
-  const { cache } = cacheWithClock(1_000)
+  const { read } = tryCache({ memoryBytes: 1_000 })
   const body = 'x'.repeat(2_000)
-  const both = await Promise.all([
-    cache.read('key', brings(body), stays),
-    cache.read('key', notToFetch, stays),
-  ])
-  assert.deepEqual(
-    both.map(({ entry, isStored }) => [entry.body, isStored]),
-    [
-      [body, false],
-      [body, false],
-    ],
-  )
-  assert.equal((await cache.read('key', brings('small'), stays)).how, 'miss')
+  const both = await Promise.all([read('a/1', brings(body)), read('a/1', notToFetch)])
+  for (const { entry, forwarded } of both) assert.deepEqual([entry.body, forwarded?.isStored], [body, false])
+  assert.equal((await read('a/1', brings('small'))).how, 'miss')
 })
 
 test('all who wait are told why there was a trip, and that it was stored', async () => {
-  const { clock, cache } = cacheWithClock()
+  const { clock, read } = tryCache({ windows: { staleWhileRevalidateMs: 0 } })
   const ask = async (): Promise<unknown[]> => {
-    const all = await Promise.all([
-      cache.read('key', brings('x'), stays),
-      cache.read('key', notToFetch, stays),
-    ])
-    return all.map(({ how, forwarded, isStored }) => `${how} ${forwarded} ${isStored}`)
+    const all = await Promise.all([read('a/1', brings('x')), read('a/1', notToFetch)])
+    return all.map(({ how, forwarded }) => `${how} ${forwarded?.why} ${forwarded?.isStored}`)
   }
   assert.deepEqual(await ask(), ['miss uri-miss true', 'collapsed uri-miss true'])
-  assert.deepEqual(await ask(), ['hit undefined true', 'hit undefined true'])
-  clock.advance(30_000)
+  assert.deepEqual(await ask(), ['hit undefined undefined', 'hit undefined undefined'])
+  clock.advance(30 * second)
   assert.deepEqual(await ask(), ['expired stale true', 'collapsed stale true'])
 })
 
-test('a failure is not kept: the next who asks starts anew', async () => {
-  const { cache } = cacheWithClock()
-  await assert.rejects(
-    cache.read('key', () => Promise.reject(new Error('failed')), stays),
-    /failed/,
-  )
-  assert.equal((await cache.read('key', brings('well'), stays)).how, 'miss')
+test('a failure that is not of its key is not kept: the next who asks starts anew', async () => {
+  const { read } = tryCache()
+  await assert.rejects(read('a/1', fails('shut')), { code: 'shut' })
+  assert.equal((await read('a/1', brings('well'))).how, 'miss')
 })
 
-test('a failure that would repeat itself is kept for as long as it asks, for its own key', async () => {
-  const { clock, cache } = cacheWithClock()
-  const refusal = new Refused('refused')
-  await assert.rejects(
-    cache.read('key', () => Promise.reject(refusal), stays),
-    refusal,
-  )
-  await cache.read('other', brings('other'), stays)
-  clock.advance(9_999)
-  await assert.rejects(cache.read('key', notToFetch, stays), refusal)
-  clock.advance(1)
-  assert.equal((await cache.read('key', brings('well'), stays)).entry.body, 'well')
-  // What has been got since counts, and not the old failure.
-  clock.advance(30_000)
-  assert.equal((await cache.read('key', brings('well again'), stays)).how, 'expired')
+test('a broken key rests, and what is got after that counts, not the old failure', async () => {
+  const { clock, read } = tryCache()
+  await assert.rejects(read('a/1', fails('broken')), { code: 'broken' })
+  await read('b/1', brings('other'))
+  await assert.rejects(read('a/1', notToFetch), { code: 'broken', retryAfterMs: 1_000 })
+  clock.advance(1 * second)
+  assert.equal((await read('a/1', brings('well'))).entry.body, 'well')
+  clock.advance(100 * second)
+  // Anew, so for one second and not for two.
+  await read('a/1', fails('broken'))
+  clock.advance(1 * second)
+  assert.equal((await read('a/1', brings('well again'))).how, 'expired')
 })
 
-test('failures asked to be kept are bounded in number: the oldest are forgotten', async () => {
-  const { cache } = cacheWithClock()
-  const refuse = (key: string): Promise<void> =>
-    assert.rejects(cache.read(key, () => Promise.reject(new Refused(key)), stays))
-  for (let key = 0; key <= 10_000; key += 1) await refuse(`key-${key}`)
-  await assert.rejects(cache.read('key-1', notToFetch, stays), /key-1/)
-  assert.equal((await cache.read('key-0', brings('asked again'), stays)).how, 'miss')
+test('where the origin names its answer, it is asked whether that still holds, and a 304 makes it fresh again', async () => {
+  const { clock, cache, read } = tryCache({ windows: { staleWhileRevalidateMs: 0 } })
+  const asked: (string | undefined)[] = []
+  await read('a/1', (flight, validator) => {
+    asked.push(validator)
+    return brings('body', { validator: 'W/"7"' })(flight, validator)
+  })
+  clock.advance(50 * second)
+  const trip = { clientRequestId: 'later' }
+  const renewed = await read('a/1', (_flight, validator) => {
+    asked.push(validator)
+    return Promise.resolve({ status: 304, trip })
+  })
+  assert.deepEqual(asked, [undefined, 'W/"7"'])
+  assert.deepEqual([renewed.how, renewed.entry.body, renewed.entry.trip], ['expired', 'body', trip])
+  assert.deepEqual(renewed.forwarded, { why: 'stale', status: 304, isStored: true, isCollapsed: false })
+  clock.advance(29 * second)
+  const hit = await read('a/1', notToFetch)
+  assert.deepEqual([hit.how, hit.ageMs, cache.store.entries], ['hit', 29_000, 1])
+})
+
+test('who waits for a confirmation gets the answer, though it was purged meanwhile; nobody else does', async () => {
+  const { clock, cache, read } = tryCache({ windows: { staleWhileRevalidateMs: 0 } })
+  await read('a/1', brings('body', { validator: '"7"' }))
+  clock.advance(50 * second)
+  const trip = Promise.withResolvers<{ status: 304; trip: { clientRequestId: string } }>()
+  const waiting = read('a/1', () => trip.promise)
+  cache.purge('everything')
+  trip.resolve({ status: 304, trip: { clientRequestId: 'later' } })
+  const { entry, forwarded } = await waiting
+  assert.deepEqual([entry.body, forwarded?.isStored], ['body', false])
+  assert.equal((await read('a/1', brings('anew'))).how, 'miss')
+})
+
+test('who demands no-cache gets a trip of its own, which the later ones join and the earlier one does not undo', async () => {
+  const { read } = tryCache()
+  await read('a/1', brings('stored'))
+  const trips = [0, 1].map(() => Promise.withResolvers<Answer>())
+  const [earlier, own] = trips
+  assert.ok(earlier && own)
+  const joining = read('a/1', () => earlier.promise, { maxAgeMs: -1 })
+  const demanding = read('a/1', () => own.promise, { noCache: true })
+  const later = read('a/1', notToFetch, { maxAgeMs: -1 })
+  own.resolve(answer('own'))
+  assert.deepEqual(
+    [(await demanding).entry.body, (await demanding).how, (await demanding).forwarded?.why],
+    ['own', 'bypass', 'request'],
+  )
+  assert.deepEqual([(await later).entry.body, (await later).how], ['own', 'collapsed'])
+  earlier.resolve(answer('earlier'))
+  assert.deepEqual([(await joining).entry.body, (await joining).forwarded?.isStored], ['earlier', false])
+  assert.equal((await read('a/1', notToFetch)).entry.body, 'own')
+})
+
+test('who demands no-cache gets no last resort', async () => {
+  const { read } = tryCache()
+  await read('a/1', brings('stored'))
+  await assert.rejects(read('a/1', fails('broken'), { noCache: true }), { code: 'broken' })
+  // The key rests for everybody; what is fresh is not touched by that.
+  await assert.rejects(read('a/1', notToFetch, { noCache: true }), { code: 'broken' })
+  assert.equal((await read('a/1', notToFetch)).how, 'hit')
+})
+
+test('what is fetched for no-store is not stored, unless somebody joins who does not mind', async () => {
+  const { cache, read } = tryCache()
+  const fetched = await read('a/1', brings('secret'), { noStore: true })
+  assert.deepEqual(
+    [fetched.how, fetched.forwarded?.why, fetched.forwarded?.isStored],
+    ['bypass', 'bypass', false],
+  )
+  assert.equal(cache.store.entries, 0)
+  const trip = Promise.withResolvers<Answer>()
+  const both = [read('a/1', () => trip.promise, { noStore: true }), read('a/1', notToFetch)]
+  trip.resolve(answer('shared'))
+  assert.deepEqual(
+    (await Promise.all(both)).map(({ entry }) => entry.body),
+    ['shared', 'shared'],
+  )
+  assert.equal((await read('a/1', notToFetch)).how, 'hit')
+})
+
+test('who says only-if-cached causes no trip, not even behind a stale answer', async () => {
+  const { clock, cache, read } = tryCache()
+  const onlyIfCached = { onlyIfCached: true }
+  await assert.rejects(read('a/1', notToFetch, onlyIfCached), { code: 'notCached', status: 504 })
+  await read('a/1', brings('one'))
+  assert.equal((await read('a/1', notToFetch, onlyIfCached)).how, 'hit')
+  clock.advance(40 * second)
+  assert.equal((await read('a/1', notToFetch, onlyIfCached)).how, 'stale')
+  assert.equal(cache.inTheAir, 0)
+  clock.advance(60 * second)
+  await assert.rejects(read('a/1', notToFetch, onlyIfCached), { code: 'notCached' })
+})
+
+for (const [what, scope, purged] of [
+  ['keys', { keys: ['a/1', 'a/1?id'] }, ['a/1', 'a/1?id']],
+  ['a group', { group: 'a' }, ['a/1', 'a/1?id', 'a/2']],
+  ['everything', 'everything', ['a/1', 'a/1?id', 'a/2', 'ab/1']],
+] as const) {
+  const keys = ['a/1', 'a/1?id', 'a/2', 'ab/1']
+  const isPurged = (key: string): boolean => purged.some((one) => one === key)
+
+  test(`a purge of ${what} takes just that, and what is stored after it stays`, async () => {
+    const { cache, read } = tryCache()
+    for (const key of keys) await read(key, brings('old'))
+    cache.purge(scope)
+    for (const key of keys) {
+      assert.equal((await read(key, brings('new'))).entry.body, isPurged(key) ? 'new' : 'old')
+      assert.equal((await read(key, notToFetch)).entry.body, isPurged(key) ? 'new' : 'old')
+    }
+  })
+
+  test(`a trip begun before a purge of ${what} answers who waited, is not stored, and is joined by nobody`, async () => {
+    const { cache, read } = tryCache()
+    const old = new Map(keys.map((key) => [key, Promise.withResolvers<Answer>()]))
+    const waiting = keys.map((key) => read(key, () => old.get(key)?.promise ?? assert.fail()))
+    cache.purge(scope)
+    const later: Promise<Found>[] = []
+    for (const key of keys) later.push(read(key, brings('new')))
+    for (const { resolve } of old.values()) resolve(answer('old'))
+    for (const { entry } of await Promise.all(waiting)) assert.equal(entry.body, 'old')
+    await Promise.all(later)
+    for (const key of keys)
+      assert.equal((await read(key, notToFetch)).entry.body, isPurged(key) ? 'new' : 'old')
+  })
+
+  test(`a purge of ${what} ends the rest of what failed before it`, async () => {
+    const { cache, read } = tryCache()
+    for (const key of purged) await assert.rejects(read(key, fails('refused')))
+    cache.purge(scope)
+    for (const key of purged) assert.equal((await read(key, brings('well'))).how, 'miss')
+  })
+}
+
+test('a trip that fails after its key was purged leaves the key alone', async () => {
+  const { cache, told, read } = tryCache()
+  const old = Promise.withResolvers<Answer>()
+  const waiting = assert.rejects(
+    read('a/1', () => old.promise),
+    { code: 'refused' },
+  )
+  cache.purge({ keys: ['a/1'] })
+  await read('a/1', brings('new'))
+  old.reject(await read('b/1', fails('refused')).catch((error: unknown) => error))
+  await waiting
+  assert.deepEqual([(await read('a/1', notToFetch)).entry.body, told], ['new', []])
+})
+
+test('what is spent or purged leaves the memory by itself, within ten seconds of being the oldest', async () => {
+  const { clock, cache, read } = tryCache()
+  await read('a/1', brings('one'))
+  await read('b/1', brings('other'))
+  cache.purge({ group: 'a' })
+  assert.equal(cache.store.entries, 2)
+  clock.advance(10 * second)
+  assert.equal(cache.store.entries, 1)
+  clock.advance(619 * second)
+  assert.equal(cache.store.entries, 1)
+  clock.advance(10 * second)
+  assert.equal(cache.store.entries, 0)
+})
+
+test('after a purge of everything the memory is emptied at once, bit by bit', async () => {
+  const { clock, cache, read } = tryCache({ memoryBytes: 2 ** 30 })
+  for (let key = 0; key < 20_001; key += 1) await read(`a/${key}`, brings(''))
+  cache.purge('everything')
+  const left = [0, 100, 100].map((ms) => {
+    clock.advance(ms)
+    return cache.store.entries
+  })
+  assert.deepEqual(left, [10_001, 1, 0])
+})
+
+test('once closed it starts no trip that nobody waits for, tells of none, and leaves no timer behind', async () => {
+  const { clock, cache, told, read } = tryCache()
+  await read('a/1', brings('one'))
+  await read('b/1', brings('other'))
+  clock.advance(40 * second)
+  const trip = Promise.withResolvers<Answer>()
+  assert.equal((await read('b/1', () => trip.promise)).how, 'stale')
+  cache.close()
+  assert.equal((await read('a/1', notToFetch)).how, 'stale')
+  assert.equal(cache.inTheAir, 1)
+  trip.reject(new Error('cut'))
+  await setImmediate()
+  assert.deepEqual([told, clock.pending], [[], 0])
+  clock.advance(100 * second)
+  assert.equal((await read('a/1', brings('two'), {}, stays)).how, 'expired')
 })

@@ -2,8 +2,19 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { test } from 'node:test'
-import { createFlights } from '../../src/cache/flights.ts'
-import { stays } from './answer.ts'
+import { createFlights, type Flight, type Passenger } from '../../src/cache/flights.ts'
+
+/** A caller who never leaves. */
+const stays: Passenger = { leaves: new AbortController().signal, keeps: true }
+const until = ({ signal }: AbortController): Passenger => ({ leaves: signal, keeps: true })
+
+/** A trip that is on its way at once. */
+const departing =
+  (trip: { readonly promise: Promise<string> }) =>
+  (flight: Flight): Promise<string> => {
+    flight.departs()
+    return trip.promise
+  }
 
 const notToDepart = (): Promise<never> => assert.fail('a second trip departed')
 
@@ -34,7 +45,7 @@ test('who started it may leave: the trip lands for the others', async () => {
   const flights = createFlights<string>()
   const trip = Promise.withResolvers<string>()
   const leader = new AbortController()
-  const leading = flights.join('key', () => trip.promise, leader.signal)
+  const leading = flights.join('key', departing(trip), until(leader))
   const following = flights.join('key', notToDepart, stays)
   const reason = new Error('left')
   leader.abort(reason)
@@ -47,7 +58,10 @@ test('who started it may leave: the trip lands for the others', async () => {
 test('who had left before they asked is told so', async () => {
   const flights = createFlights<string>()
   await assert.rejects(
-    flights.join('key', () => Promise.resolve('answer'), AbortSignal.abort(new Error('left'))),
+    flights.join('key', () => Promise.resolve('answer'), {
+      leaves: AbortSignal.abort(new Error('left')),
+      keeps: true,
+    }),
     /left/,
   )
   await setImmediate()
@@ -61,9 +75,9 @@ test('a wait leaves no listener behind, however it ends', async () => {
   const [landing, failing, left] = [0, 1, 2].map(() => Promise.withResolvers<string>())
   assert.ok(landing && failing && left)
 
-  const landed = flights.join('landing', () => landing.promise, caller.signal)
-  const failed = assert.rejects(flights.join('failing', () => failing.promise, caller.signal))
-  const joined = flights.join('landing', notToDepart, caller.signal)
+  const landed = flights.join('landing', () => landing.promise, until(caller))
+  const failed = assert.rejects(flights.join('failing', () => failing.promise, until(caller)))
+  const joined = flights.join('landing', notToDepart, until(caller))
   assert.equal(listeners(), 3)
   landing.resolve('answer')
   failing.reject(new Error('failed'))
@@ -71,7 +85,7 @@ test('a wait leaves no listener behind, however it ends', async () => {
   await setImmediate()
   assert.equal(listeners(), 0)
 
-  const leaving = assert.rejects(flights.join('left', () => left.promise, caller.signal))
+  const leaving = assert.rejects(flights.join('left', () => left.promise, until(caller)))
   caller.abort(new Error('left'))
   await leaving
   assert.equal(listeners(), 0)
@@ -101,14 +115,169 @@ test('a trip that fails when everybody has left troubles nobody', async (context
   const flights = createFlights<string>()
   const trip = Promise.withResolvers<string>()
   const caller = new AbortController()
-  const waiting = assert.rejects(flights.join('key', () => trip.promise, caller.signal))
+  const waiting = assert.rejects(flights.join('key', () => trip.promise, until(caller)))
   caller.abort(new Error('left'))
   await waiting
-  const gone = AbortSignal.abort(new Error('left'))
+  const gone = { leaves: AbortSignal.abort(new Error('left')), keeps: true }
   await assert.rejects(flights.join('other', () => trip.promise, gone))
   trip.reject(new Error('failed'))
   await setImmediate()
   process.off('unhandledRejection', unhandled)
   assert.equal(unhandled.mock.callCount(), 0)
   assert.equal(flights.inTheAir, 0)
+})
+
+test('a flight that has not departed is called off when the last one leaves, and the next who asks starts anew', async () => {
+  const flights = createFlights<string>()
+  const [first, second] = [new AbortController(), new AbortController()]
+  let queued: Flight | undefined
+  const waiting = [first, second].map((caller) =>
+    assert.rejects(
+      flights.join(
+        'key',
+        (flight) => {
+          queued = flight
+          return new Promise((_resolve, reject) => {
+            flight.cancelled.addEventListener('abort', () => reject(new Error('called off')))
+          })
+        },
+        until(caller),
+      ),
+      /left/,
+    ),
+  )
+  first.abort(new Error('left'))
+  await waiting[0]
+  assert.deepEqual([queued?.cancelled.aborted, queued?.isCurrent], [false, true])
+  second.abort(new Error('left'))
+  await waiting[1]
+  assert.deepEqual([queued?.cancelled.aborted, queued?.isCurrent], [true, false])
+  const { result, isCollapsed } = await flights.join('key', () => Promise.resolve('anew'), stays)
+  assert.deepEqual([result, isCollapsed], ['anew', false])
+  assert.equal(flights.inTheAir, 0)
+})
+
+test('one that is on its way is not called off, whoever leaves', async () => {
+  const flights = createFlights<string>()
+  const trip = Promise.withResolvers<string>()
+  const caller = new AbortController()
+  let flown: Flight | undefined
+  const waiting = assert.rejects(
+    flights.join(
+      'key',
+      (flight) => {
+        flown = flight
+        return departing(trip)(flight)
+      },
+      until(caller),
+    ),
+  )
+  caller.abort(new Error('left'))
+  await waiting
+  assert.deepEqual([flown?.cancelled.aborted, flown?.isCurrent, flights.inTheAir], [false, true, 1])
+  trip.resolve('landed')
+  await setImmediate()
+  assert.deepEqual([flown?.isCurrent, flights.inTheAir], [false, 0])
+})
+
+test('one that nobody waits for is never called off, and is joined like any other', async () => {
+  const flights = createFlights<string>()
+  const trip = Promise.withResolvers<string>()
+  let sent: Flight | undefined
+  flights.send('key', (flight) => {
+    sent = flight
+    return trip.promise
+  })
+  flights.send('key', notToDepart)
+  const caller = new AbortController()
+  const leaving = assert.rejects(flights.join('key', notToDepart, until(caller)))
+  const joined = flights.join('key', notToDepart, stays)
+  caller.abort(new Error('left'))
+  await leaving
+  assert.deepEqual([sent?.cancelled.aborted, sent?.isForKeeping], [false, true])
+  trip.resolve('landed')
+  assert.deepEqual(await joined, { result: 'landed', isCollapsed: true })
+})
+
+test('who overtakes flies at once, and whoever comes later joins that one', async () => {
+  const flights = createFlights<string>()
+  const [slow, fast] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
+  const seen: Flight[] = []
+  const watched = (trip: { readonly promise: Promise<string> }) => (flight: Flight) => {
+    seen.push(flight)
+    return departing(trip)(flight)
+  }
+  const first = flights.join('key', watched(slow), stays)
+  const overtaker = flights.overtake('key', watched(fast), stays)
+  const later = flights.join('key', notToDepart, stays)
+  assert.deepEqual([seen.map(({ isCurrent }) => isCurrent), flights.inTheAir], [[false, true], 2])
+  // The one that was overtaken lands, and takes nobody’s place.
+  slow.resolve('old')
+  assert.deepEqual(await first, { result: 'old', isCollapsed: false })
+  assert.equal(seen[1]?.isCurrent, true)
+  fast.resolve('new')
+  assert.deepEqual(await overtaker, { result: 'new', isCollapsed: false })
+  assert.deepEqual(await later, { result: 'new', isCollapsed: true })
+  assert.equal(flights.inTheAir, 0)
+})
+
+test('who waits for a detached flight gets its answer; who comes later starts another', async () => {
+  const flights = createFlights<string>()
+  const trips = new Map<string, PromiseWithResolvers<string>>()
+  const join = (key: string): Promise<unknown> => {
+    const trip = Promise.withResolvers<string>()
+    return flights.join(
+      key,
+      () => {
+        trips.set(key, trip)
+        return trip.promise
+      },
+      stays,
+    )
+  }
+  for (const [detach, detached] of [
+    [() => flights.detach('a/1'), ['a/1']],
+    [() => flights.detachAll('a/'), ['a/1', 'a/2']],
+    [() => flights.detachAll(''), ['a/1', 'a/2', 'ab/1']],
+  ] as const) {
+    trips.clear()
+    const keys = ['a/1', 'a/2', 'ab/1']
+    const waiting = keys.map(join)
+    const before = new Map(trips)
+    detach()
+    trips.clear()
+    const later = keys.map(join)
+    assert.deepEqual([...trips.keys()], detached)
+    for (const [key, { resolve }] of before) resolve(`old ${key}`)
+    for (const [key, { resolve }] of trips) resolve(`new ${key}`)
+    const result = (at: number): unknown => keys[at] && `old ${keys[at]}`
+    for (const [at, each] of waiting.entries())
+      assert.partialDeepStrictEqual(await each, { result: result(at) })
+    for (const [at, each] of later.entries()) {
+      const isNew = detached.some((key) => key === keys[at])
+      assert.deepEqual(await each, { result: isNew ? `new ${keys[at]}` : result(at), isCollapsed: !isNew })
+    }
+    assert.equal(flights.inTheAir, 0)
+  }
+})
+
+test('what a flight brings is for keeping once one who lets it be kept has boarded', async () => {
+  const flights = createFlights<string>()
+  const trip = Promise.withResolvers<string>()
+  let flown: Flight | undefined
+  const first = flights.join(
+    'key',
+    (flight) => {
+      flown = flight
+      return trip.promise
+    },
+    { ...stays, keeps: false },
+  )
+  assert.equal(flown?.isForKeeping, false)
+  const second = flights.join('key', notToDepart, { ...stays, keeps: false })
+  assert.equal(flown?.isForKeeping, false)
+  const third = flights.join('key', notToDepart, stays)
+  assert.equal(flown?.isForKeeping, true)
+  trip.resolve('landed')
+  await Promise.all([first, second, third])
 })

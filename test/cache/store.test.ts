@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { createMemoryStore, type Entry, type Store } from '../../src/cache/index.ts'
-import { answer } from './answer.ts'
+import { createMemoryStore, type Store } from '../../src/cache/index.ts'
+import { entry, keepsTheContract } from './store-contract.ts'
 
-function entry(body: string, headers: Entry['headers'] = []): Entry {
-  return { ...answer(body, { headers }), etag: '"e"', storedAt: 0, freshUntil: 0 }
-}
+keepsTheContract('this process’s memory', () => createMemoryStore(2 ** 20))
 
 /** What it costs to keep anything at all. */
 const overhead = ((): number => {
@@ -20,22 +18,12 @@ function roomFor(entries: number): Store {
   return createMemoryStore(entries * (overhead + 1))
 }
 
-test('what was set is got, under its own key alone, until it is deleted', () => {
-  const store = roomFor(10)
-  const [a, b] = [entry('a'), entry('b')]
-  store.set('a', a)
-  store.set('b', b)
-  assert.deepEqual([store.get('a'), store.get('b'), store.get('c'), store.entries], [a, b, undefined, 2])
-  store.delete('a')
-  assert.deepEqual([store.get('a'), store.get('b'), store.entries], [undefined, b, 1])
-})
-
 test('an entry costs its key, body and headers, and what it costs to keep any at all', () => {
   // Less is not what was measured: with small entries the store would take far more memory than it may.
   assert.ok(overhead >= 500, String(overhead))
   const store = createMemoryStore(10_000)
-  store.set('key', entry('12345', [['name', 'value']]))
-  assert.equal(store.bytes, overhead + 3 + 5 + 9)
+  store.set('key', entry('12345', { headers: [['name', 'value']], validator: '"1"' }))
+  assert.equal(store.bytes, overhead + 3 + 5 + 9 + 3)
   store.set('key', entry(''))
   assert.equal(store.bytes, overhead + 3)
   store.delete('key')
@@ -106,4 +94,38 @@ test('whatever is set and deleted, it never holds more bytes than it may, and co
       assert.deepEqual([store.entries, store.bytes], [entries, bytes])
     }),
   )
+})
+
+test('only what had to go for want of room counts as evicted', () => {
+  const store = roomFor(2)
+  store.set('a', entry(''))
+  store.set('a', entry(''))
+  store.set('b', entry(''))
+  store.delete('b')
+  assert.equal(store.evicted, 0)
+  for (const key of ['b', 'c', 'd']) store.set(key, entry(''))
+  assert.equal(store.evicted, 2)
+})
+
+test('a sweep forgets from the least recently used on, and ends at the first that is not gone', () => {
+  const store = roomFor(10)
+  for (const key of ['a', 'b', 'c', 'd', 'e']) store.set(key, entry(key))
+  store.get('a')
+  const seen: string[] = []
+  const isDone = store.sweep((key, { body }) => {
+    seen.push(`${key}${body}`)
+    return key !== 'd'
+  })
+  assert.deepEqual([isDone, seen, store.entries], [true, ['bb', 'cc', 'dd'], 3])
+  // Looking is not using: d is the next to go, still.
+  const next: string[] = []
+  store.sweep((key) => next.push(key) < 2)
+  assert.deepEqual([next, store.entries], [['d', 'e'], 2])
+})
+
+test('a sweep of very much stops in between, and says so', () => {
+  const store = createMemoryStore(2 ** 30)
+  for (let key = 0; key < 10_001; key += 1) store.set(`k${key}`, entry(''))
+  assert.deepEqual([store.sweep(() => true), store.entries], [false, 1])
+  assert.deepEqual([store.sweep(() => true), store.entries, store.bytes], [true, 0, 0])
 })

@@ -68,6 +68,20 @@ describe('serve', { concurrency: true }, () => {
         GATEWAY_MANAGEMENT_LISTEN: `127.0.0.1:${serving.port}`,
       }))
 
+    test('and names cache.memory when it is more than half of what the heap may take, and how to give it more', async () => {
+      // 128 MiB, where nothing else is said.
+      const heap = (mebibytes: number): Record<string, string> => ({
+        NODE_OPTIONS: `--max-old-space-size=${mebibytes}`,
+        GATEWAY_LISTEN: `127.0.0.1:${serving.port}`,
+      })
+      await fails(
+        /"cache\.memory: 128 MiB is more than half of .*NODE_OPTIONS=--max-old-space-size=256"/,
+        heap(128),
+      )
+      // Now it is the port that is in the way.
+      await fails(/"server\.listen: /, heap(256))
+    })
+
     test('and names the key of a file that does not work', async () => {
       const folder = join(serving.folder, 'broken')
       const inFolder = (name: string): string => join(folder, name)

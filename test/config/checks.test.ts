@@ -106,6 +106,81 @@ test('a problem says what was found, what is expected and what to do', async () 
   }
 })
 
+test('the windows of the cache are in order, and each that is not is named', async () => {
+  const order: [cache: string, problems: string[]][] = [
+    ['{ freshFor: 30s, staleWhileRevalidate: 5m, staleIfError: 5m, maxRetention: 6m }', []],
+    [
+      '{ staleWhileRevalidate: 2h }',
+      [
+        'cache.staleIfError: must be at least cache.staleWhileRevalidate: what is served while Graph works is served when it fails',
+      ],
+    ],
+    ['{ staleWhileRevalidate: 0s, staleIfError: 0s }', []],
+    ['{ freshFor: 2m, maxRetention: 1m }', ['cache.freshFor: must not be longer than cache.maxRetention']],
+    [
+      '{ notFoundFor: 2m, maxRetention: 1m }',
+      ['cache.notFoundFor: must not be longer than cache.maxRetention'],
+    ],
+    [
+      '{ freshFor: 2m, maxRetention: 1m, jitter: 51% }',
+      [
+        'cache.jitter: found "51%", expected a percentage from 0% to 50%',
+        'cache.freshFor: must not be longer than cache.maxRetention',
+      ],
+    ],
+  ]
+  for (const [cache, expected] of order) {
+    assert.deepEqual(await problems([valid.replace('access:', `cache: ${cache}\naccess:`)]), expected, cache)
+  }
+  const loaded = await load([valid.replace('access:', 'cache: { freshFor: 24h }\naccess:')])
+  assert.ok(loaded.warnings.some(({ path }) => path === 'cache.maxRetention'))
+})
+
+test('a rule without workspaces is for purging, and says nothing of reading', async () => {
+  const rules: [rule: string, problems: string[]][] = [
+    ['admin: [purge]', []],
+    ['admin: [purge], workspaces: [default], select: [id], mayBypassCache: true, rate: 1/s', []],
+    ['admin: [purge], rate: 1/s', []],
+    [
+      'rate: 1/s',
+      ['access.x.workspaces: is required: which workspaces may they read? Only a rule with admin needs none'],
+    ],
+    [
+      'admin: [purge], select: [id]',
+      ['access.x.select: is about reading, and without workspaces nothing may be read'],
+    ],
+    [
+      'admin: [purge], mayBypassCache: true',
+      ['access.x.mayBypassCache: is about reading, and without workspaces nothing may be read'],
+    ],
+    ['admin: [], workspaces: [default]', ['access.x.admin: found a list, expected the list [purge]']],
+    ['admin: [read], workspaces: [default]', ['access.x.admin[0]: found "read", expected `purge`']],
+  ]
+  for (const [rule, expected] of rules) {
+    const caller = '{ issuer: cluster, namespace: a, serviceAccount: b }'
+    const found = await problems([
+      valid.replace('access:', `access:\n  x: { callers: [${caller}], ${rule} }`),
+    ])
+    assert.deepEqual(found, expected, rule)
+  }
+})
+
+test('tokens of those who purge are not to travel unencrypted', async () => {
+  const purging =
+    'access:\n  x: { callers: [{ issuer: cluster, namespace: a, serviceAccount: b }], admin: [purge] }'
+  const warned = async (management: string, access = purging): Promise<boolean> => {
+    const changed = valid
+      .replace('access:', access)
+      .replace('server: {', `server: { management: ${management},`)
+    const loaded = await load([changed])
+    return loaded.warnings.some(({ path }) => path === 'server.management.tls')
+  }
+  assert.equal(await warned('{}'), true)
+  assert.equal(await warned('{ listen: "127.0.0.1:9090" }'), false)
+  assert.equal(await warned('{ tls: { certFile: a, keyFile: b } }'), false)
+  assert.equal(await warned('{}', 'access:'), false)
+})
+
 test('a caller is judged by the type of the issuer it names', async () => {
   const at = 'access.triage.callers[0]'
   const callers: Record<string, string[]> = {

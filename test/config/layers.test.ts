@@ -14,7 +14,7 @@ access:
   triage: { workspaces: [other] }`,
   ])
   assert.deepEqual(
-    access.map(({ name, workspaces }) => [name, ...workspaces]),
+    access.map(({ name, workspaces }) => [name, ...(workspaces ?? [])]),
     [
       ['triage', 'other'],
       ['ops', '*'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { isLoopback, parseHttpsUrl, parseListen, parseOrigin } from '../../src/config/addresses.ts'
-import { parseDuration, parseRate, parseSize } from '../../src/config/units.ts'
+import { parseDuration, parsePercent, parseRate, parseSize } from '../../src/config/units.ts'
 
 const count = fc.nat({ max: 999_999_999 })
 
@@ -18,6 +18,18 @@ test('a whole number with a unit is that many times the unit', () => {
       assert.deepEqual(parseRate(`${n}/m`), rate)
     }),
   )
+})
+
+test('a percentage is a share of one', () => {
+  for (const [text, share] of [
+    ['0%', 0],
+    ['10%', 0.1],
+    ['100%', 1],
+  ] as const) {
+    assert.equal(parsePercent(text), share)
+  }
+  for (const text of ['', '%', '10', '1.5%', '-1%', '10 %', '1000%'])
+    assert.equal(parsePercent(text), undefined, text)
 })
 
 test('any other text is no quantity', () => {

@@ -5,7 +5,7 @@ import { type Reply, startWorld } from '../world/world.ts'
 import { closeWorld, costOf, placeSession, verdict } from './answers.ts'
 
 const clock = createFakeClock()
-const world = await startWorld({ clock, config: { cache: { freshFor: '30s', notFoundFor: '5s' } } })
+const world = await startWorld({ clock, config: { cache: { staleWhileRevalidate: '0s' } } })
 const replies: Reply[] = []
 after(() => closeWorld(world, replies))
 
@@ -72,17 +72,24 @@ for (const [what, body] of [
   ['is JSON of somebody else', '{"message":"no route"}'],
   ['has an error that is a text', '{"error":"gone"}'],
 ] as const) {
-  test(`a 404 that ${what} says nothing of the session: 502, and what was stored stays`, async () => {
+  test(`a 404 that ${what} says nothing of the session: 502, or what is kept for when Graph fails`, async () => {
     const { path } = placeSession(world)
     assert.equal((await world.ask(path)).status, 200)
     clock.advance(30_000)
     world.emulator.fail('graph', { kind: 'body', status: 404, headers: {}, body })
     const before = await entries()
-    const reply = await world.ask(path)
+    const kept = await world.ask(path)
+    assert.equal(kept.status, 200)
+    assert.equal(
+      kept.headers['cache-status'],
+      'session-gateway; fwd=stale; fwd-status=404; detail=graphAnswerInvalid',
+    )
+    assert.equal(await entries(), before)
+
+    world.emulator.fail('graph', { kind: 'body', status: 404, headers: {}, body })
+    const reply = await world.ask(placeSession(world).path)
     replies.push(reply)
     assert.deepEqual(verdict(reply), [502, 'graphAnswerInvalid', undefined])
-    assert.equal(await entries(), before)
-    assert.equal((await world.ask(path)).status, 200)
   })
 }
 

@@ -145,16 +145,17 @@ test('a probe that gets no token makes room for the next', async () => {
     observer: { called: () => undefined, roleMissing: () => undefined },
   })
   const question = { target: sessionPath, sessionId, select: null }
+  const boarding = { cancelled: new AbortController().signal, departs: () => undefined }
   gate.enter().throttled(1_000)
   clock.advance(1_000)
 
-  const probe = assert.rejects(graph.readSession(question), { name: 'TokenUnavailable' })
-  await assert.rejects(graph.readSession(question), { name: 'GraphThrottled' })
+  const probe = assert.rejects(graph.readSession(question, boarding), { name: 'TokenUnavailable' })
+  await assert.rejects(graph.readSession(question, boarding), { name: 'GraphThrottled' })
   await refuse(new ExchangeFailed('no token'))
   await probe
   await advance(750)
   await grant('a token that this Graph does not know')
   emulator.fail('graph', { kind: 'status', status: 404 })
-  assert.equal((await graph.readSession(question)).status, 404)
+  assert.equal((await graph.readSession(question, boarding)).status, 404)
   await outbound.close()
 })

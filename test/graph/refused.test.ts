@@ -61,11 +61,13 @@ test('a 403 is a 502 graphRefused: no retry, no exchange, and that key alone is 
     [...verdict(first.result), first.calls, first.exchanges],
     [502, 'graphRefused', undefined, 1, 0],
   )
-  assert.equal(first.result.headers['proxy-status'], 'session-gateway; error=http_request_denied')
+  const told = 'session-gateway; error=http_request_denied'
+  assert.equal(first.result.headers['proxy-status'], `${told}; received-status=403`)
 
   clock.advance(9_999)
   const second = await costOf(world, () => world.ask(refused.path))
-  assert.deepEqual([...verdict(second.result), second.calls], [502, 'graphRefused', undefined, 0])
+  assert.deepEqual([...verdict(second.result), second.calls], [502, 'graphRefused', '1', 0])
+  assert.equal(second.result.headers['proxy-status'], told)
   replies.push(first.result, second.result)
   assert.equal((await world.ask(other.path)).status, 200)
   // Another $select is another key.

@@ -43,7 +43,9 @@ for (const [what, fault, proxyError] of chances) {
     const { result, calls, exchanges } = await costOf(world, () => world.ask(path))
     replies.push(result)
     assert.deepEqual([...verdict(result), calls, exchanges], [502, 'graphFailed', undefined, 2, 0])
-    assert.equal(result.headers['proxy-status'], `session-gateway; error=${proxyError}`)
+    const received = 'status' in fault ? `; received-status=${fault.status}` : ''
+    assert.equal(result.headers['proxy-status'], `session-gateway; error=${proxyError}${received}`)
+    clock.advance(1_000)
     assert.equal((await world.ask(path)).status, 200)
   })
 }
@@ -71,6 +73,7 @@ test('Graph answering nothing is a 504 at the deadline, in one call, not stored'
   assert.deepEqual(verdict(reply), [504, 'graphTimedOut', undefined])
   assert.equal(reply.headers['proxy-status'], 'session-gateway; error=http_response_timeout')
   assert.equal(emulator.graph.calls, before + 1)
+  clock.advance(1_000)
   assert.equal((await world.ask(path)).status, 200)
 })
 

@@ -46,9 +46,11 @@ for (const [what, status, retryAfter, ms] of waits) {
     assert.deepEqual([first.calls, first.exchanges], [1, 0])
 
     const shut = await costOf(world, () => Promise.all([asked, other].map(({ path }) => world.ask(path))))
+    const told = 'session-gateway; error=destination_unavailable'
+    assert.equal(first.result.headers['proxy-status'], `${told}; received-status=${status}`)
+    for (const reply of shut.result) assert.equal(reply.headers['proxy-status'], told)
     for (const reply of [first.result, ...shut.result]) {
       assert.deepEqual(verdict(reply), [503, 'graphThrottled', String(Math.ceil(ms / 1000))])
-      assert.equal(reply.headers['proxy-status'], 'session-gateway; error=destination_unavailable')
       replies.push(reply)
     }
     assert.equal(shut.calls, 0)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Fault } from '../../src/emulator/faults.ts'
+import { createFakeClock } from '../world/fake-clock.ts'
 import { type Asking, sessionPath, type World } from '../world/world.ts'
 import { assertPlainHeaders, sharedWorld } from '../security/wire.ts'
 
@@ -9,6 +10,8 @@ interface Kind {
   readonly status: number
   /** Absent where the answer is Graph's, and not ours. */
   readonly proxyError?: string
+  /** Graph's status, where there was one. */
+  readonly received?: number
   readonly path?: string
   readonly fault?: Fault
   readonly asking?: (world: World) => Promise<Asking>
@@ -25,6 +28,12 @@ const kinds: readonly Kind[] = [
   { what: 'a 304', status: 304, asking: async () => ({ headers: { 'if-none-match': '*' } }) },
   { what: 'a 404 of Graph', status: 404, path: sessionPath.replace('ecdf', 'ecd0') },
   { what: 'a 404 of Graph from the cache', status: 404, path: sessionPath.replace('ecdf', 'ecd0') },
+  {
+    what: 'nothing cached',
+    status: 504,
+    path: select('id,createdDateTime'),
+    asking: async () => ({ headers: { 'cache-control': 'only-if-cached' } }),
+  },
   { what: 'a bad $select', status: 400, proxyError: 'http_request_error', path: select('x') },
   { what: 'an unknown path', status: 404, proxyError: 'http_request_error', path: '/elsewhere' },
   { what: 'a bad path', status: 400, proxyError: 'http_request_error', path: `${sessionPath}%00` },
@@ -52,6 +61,7 @@ const kinds: readonly Kind[] = [
     what: 'HTML from Graph',
     status: 502,
     proxyError: 'http_protocol_error',
+    received: 200,
     path: select('id'),
     fault: { kind: 'html' },
   },
@@ -59,6 +69,7 @@ const kinds: readonly Kind[] = [
     what: 'a wrong id',
     status: 502,
     proxyError: 'http_protocol_error',
+    received: 200,
     path: select('id'),
     fault: { kind: 'otherId' },
   },
@@ -72,7 +83,8 @@ const kinds: readonly Kind[] = [
   {
     what: 'a 400 of Graph',
     status: 502,
-    proxyError: 'http_request_error',
+    proxyError: 'http_request_denied',
+    received: 400,
     path: select('displayName'),
     fault: { kind: 'status', status: 400 },
   },
@@ -80,6 +92,7 @@ const kinds: readonly Kind[] = [
     what: 'a 403 of Graph',
     status: 502,
     proxyError: 'http_request_denied',
+    received: 403,
     path: select('createdDateTime'),
     fault: { kind: 'status', status: 403 },
   },
@@ -94,6 +107,7 @@ const kinds: readonly Kind[] = [
     what: 'a 429 of Graph',
     status: 503,
     proxyError: 'destination_unavailable',
+    received: 429,
     path: select('lastModifiedDateTime'),
     fault: { kind: 'status', status: 429, retryAfter: '30' },
   },
@@ -106,14 +120,20 @@ for (const tls of ['off', 'on'] as const) {
       workspaces: ['default'],
       rate: '1/m',
     }
+    const clock = createFakeClock()
     const world = sharedWorld({
+      clock,
       config: { access: { seldom }, ...(tls === 'off' ? { server: { tls } } : {}) },
     })
 
-    for (const { what, status, proxyError, path, fault, asking } of kinds) {
+    for (const { what, status, proxyError, received, path, fault, asking } of kinds) {
       test(`${what} is ${status}`, async () => {
         const { emulator, records } = world()
-        if (fault !== undefined) emulator.fail('graph', fault)
+        if (fault !== undefined) {
+          // What failed before rests no more.
+          clock.advance(20_000)
+          emulator.fail('graph', fault)
+        }
         const usual = (await asking?.(world())) ?? {}
         if (status === 429) await world().ask(path, usual)
         const own = { ...usual, headers: { ...usual.headers, 'client-request-id': 'callers-own' } }
@@ -121,7 +141,8 @@ for (const tls of ['off', 'on'] as const) {
         assert.equal(got, status)
         assertPlainHeaders(headers as Record<string, string>)
         assert.equal(headers['client-request-id'], 'callers-own')
-        assert.equal(headers['proxy-status'], proxyError && `session-gateway; error=${proxyError}`)
+        const told = `session-gateway; error=${proxyError}${received === undefined ? '' : `; received-status=${received}`}`
+        assert.equal(headers['proxy-status'], proxyError && told)
         assert.equal(
           headers['cache-control'],
           status === 200 || status === 304 ? 'private, no-cache' : 'no-store',

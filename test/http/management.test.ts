@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { request } from 'undici'
 import { sessionId, sessionPath } from '../world/world.ts'
-import { sharedWorld, untilClosed } from '../security/wire.ts'
+import { createFakeClock } from '../world/fake-clock.ts'
+import { sharedWorld, untilClosed, untilQuiet } from '../security/wire.ts'
 
 describe('the management port', () => {
   const world = sharedWorld()
@@ -23,7 +24,9 @@ describe('the management port', () => {
       // A trailing slash is the same path to probes.
       if (path === '/livez/') continue
       assert.equal(reply.status, 404, path)
-      assert.deepEqual(reply.json, { error: 'The management port serves GET /livez, /readyz and /metrics.' })
+      assert.deepEqual(reply.json, {
+        error: 'The management port serves GET /livez, /readyz and /metrics, and DELETE /cache.',
+      })
     }
   })
 
@@ -55,12 +58,14 @@ describe('the management port', () => {
   })
 
   test('is not the callers’ port: none of its paths is served there', async () => {
-    for (const path of ['/livez', '/readyz', '/metrics']) assert.equal((await world().ask(path)).status, 404)
+    for (const path of ['/livez', '/readyz', '/metrics', '/cache'])
+      assert.equal((await world().ask(path)).status, 404)
   })
 })
 
 describe('the metrics', () => {
-  const world = sharedWorld()
+  const clock = createFakeClock()
+  const world = sharedWorld({ clock })
 
   /** name → sets of labels */
   async function series(): Promise<Map<string, Record<string, string>[]>> {
@@ -88,11 +93,18 @@ describe('the metrics', () => {
     })
     emulator.fail('graph', { kind: 'reset' }, 2)
     await world().ask(`${sessionPath}?$select=id`)
+    clock.advance(31_000)
+    await world().ask()
+    await untilQuiet(world())
+    const ops = await world().workloadToken('ops')
+    for (const path of ['', '/workspaces/a', `/workspaces/a/sessions/${sessionId}`])
+      assert.equal((await world().manage(`/cache${path}`, { method: 'DELETE', token: ops })).status, 200)
     await untilClosed({ ...world(), url: 'https:' }, 'garbage\r\n\r\n')
     const found = await series()
+    const outcome = /^(hit|stale|miss|expired|collapsed|bypass|lastResort|none)$/
     const labelled: Record<string, Record<string, RegExp>> = {
-      session_gateway_requests_total: { status: /^[1-5]\d\d$/, cache: /^(hit|miss|expired|collapsed|none)$/ },
-      session_gateway_request_duration_seconds_count: { cache: /^(hit|miss|expired|collapsed|none)$/ },
+      session_gateway_requests_total: { status: /^[1-5]\d\d$/, cache: outcome },
+      session_gateway_request_duration_seconds_count: { cache: outcome },
       session_gateway_unparsable_requests_total: { code: /^[A-Z_]+$/ },
       session_gateway_graph_calls_total: { outcome: /^([1-5]\d\d|[a-z_]+)$/ },
       session_gateway_graph_call_duration_seconds_count: {},
@@ -101,6 +113,9 @@ describe('the metrics', () => {
       session_gateway_requests_in_flight: {},
       session_gateway_cache_entries: {},
       session_gateway_cache_bytes: {},
+      session_gateway_cache_evictions_total: {},
+      session_gateway_cache_refreshes_total: { result: /^(success|failure)$/ },
+      session_gateway_cache_purges_total: { scope: /^(session|workspace|everything)$/ },
       session_gateway_graph_trips_in_flight: {},
       session_gateway_graph_gate_shut_seconds: {},
       session_gateway_audit_pending_bytes: {},

@@ -54,15 +54,15 @@ export interface World extends AsyncDisposable {
   readonly logs: readonly Line[]
   /** Asks the gateway; the documented session when no path is given. */
   ask(path?: string, asking?: Asking): Promise<Reply>
-  /** Asks the management port. */
-  manage(path: string): Promise<Reply>
+  /** Asks the management port; without a token unless one is given. */
+  manage(path: string, asking?: Asking): Promise<Reply>
   /** A token of the Kubernetes issuer for soc/{serviceAccount}. */
   workloadToken(serviceAccount: string): Promise<string>
 }
 
 export interface WorldOptions {
-  /** Layered over the usual configuration. */
-  readonly config?: object
+  /** Layered over the usual configuration; made from the paths of the world's files where it names some. */
+  readonly config?: object | ((inFolder: (name: string) => string) => object)
   /** Sections of the usual configuration to leave out. */
   readonly without?: readonly string[]
   readonly clock?: FakeClock
@@ -74,7 +74,10 @@ export interface WorldOptions {
   readonly mayBeUnready?: boolean
 }
 
-/** Two issuers; `triage` (cluster, soc/triage) may read everything, `wallboard` two properties, OIDC `reader` all. */
+/**
+ * Two issuers; `triage` (cluster, soc/triage) may read everything, `wallboard` two properties, OIDC `reader` all;
+ * `ops` may purge.
+ */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await using building = new AsyncDisposableStack()
   const { clock } = options
@@ -120,8 +123,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       },
     }
   }
-  const manage = (path: string): Promise<Reply> =>
-    send(`http://127.0.0.1:${gateway.managementAddress.port}${path}`, {})
+  const management = `${loaded.config.server.management.tls === 'off' ? 'http' : 'https'}://127.0.0.1:${gateway.managementAddress.port}`
+  const manage = (path: string, asking: Asking = {}): Promise<Reply> => send(management + path, asking)
 
   if (options.mayBeUnready !== true) await untilReady(manage)
   const world = building.move()
@@ -149,7 +152,8 @@ async function furnish(
   { config = {}, without = [] }: WorldOptions,
 ): Promise<string[]> {
   const inFolder = (name: string): string => join(folder, name)
-  const certificate = await emulator.certificateFor(['localhost', 'gateway.example'])
+  const changes = typeof config === 'function' ? config(inFolder) : config
+  const certificate = await emulator.certificateFor(['localhost', '127.0.0.1', 'gateway.example'])
   const usual = {
     server: {
       listen: '127.0.0.1:0',
@@ -175,6 +179,8 @@ async function furnish(
       },
       oidc: { type: 'oidc', issuer: emulator.issuer.url, audience },
     },
+    // So that a second is a second.
+    cache: { jitter: '0%' },
     access: {
       triage: {
         callers: [
@@ -188,6 +194,10 @@ async function furnish(
         workspaces: ['default'],
         select: ['id', 'displayName'],
       },
+      operators: {
+        callers: [{ issuer: 'cluster', namespace: 'soc', serviceAccount: 'ops' }],
+        admin: ['purge'],
+      },
     },
   }
   const contents: Record<string, string> = {
@@ -199,10 +209,10 @@ async function furnish(
     'usual.yaml': stringify(
       Object.fromEntries(Object.entries(usual).filter(([section]) => !without.includes(section))),
     ),
-    'changes.yaml': stringify(config),
+    'changes.yaml': stringify(changes),
   }
   await Promise.all(Object.entries(contents).map(([name, text]) => writeFile(inFolder(name), text)))
-  return [inFolder('usual.yaml'), ...(Object.keys(config).length === 0 ? [] : [inFolder('changes.yaml')])]
+  return [inFolder('usual.yaml'), ...(Object.keys(changes).length === 0 ? [] : [inFolder('changes.yaml')])]
 }
 
 /** Keeps the records that are written to it. */

@@ -1,0 +1,68 @@
+/**
+ * Keys that are left alone for a while, because their last trip failed and another one at once would fail, too.
+ *
+ * The more often in a row a key fails, the longer it rests. What a trip brings, and a purge, end the rest.
+ *
+ * @module
+ */
+
+import { LRUCache } from 'lru-cache'
+import { GatewayError } from '../errors.ts'
+
+/** Beyond this many resting keys the one that nobody has asked for the longest is forgotten. */
+const most = 10_000
+const longestMs = 60_000
+
+interface BackOff {
+  readonly failure: GatewayError
+  readonly forMs: number
+  readonly until: number
+}
+
+/** The failure of an earlier trip, told again: it is too early for another. */
+export class StillFailing extends GatewayError {
+  override readonly code: string
+  override readonly status: number
+  override readonly proxyError: string | undefined
+  override readonly allowsLastResort: boolean
+  override readonly retryAfterMs: number
+
+  constructor(failure: GatewayError, restsForMs: number) {
+    super(failure.message, `not asked again yet, since: ${failure.reason ?? failure.code}`)
+    this.code = failure.code
+    this.status = failure.status
+    this.proxyError = failure.proxyError
+    this.allowsLastResort = failure.allowsLastResort
+    this.retryAfterMs = restsForMs
+  }
+}
+
+export interface BackOffs {
+  /** What to tell whoever asks for this key, while it rests. */
+  of(key: string): StillFailing | undefined
+  /** Only failures that say so themselves (`backOffMs`) let their key rest. */
+  failed(key: string, failure: unknown): void
+  forget(key: string): void
+  forgetAll(): void
+}
+
+/** @param now milliseconds, of a clock that never jumps */
+export function createBackOffs(now: () => number): BackOffs {
+  const resting = new LRUCache<string, BackOff>({ max: most })
+  return {
+    of(key) {
+      const backOff = resting.get(key)
+      if (backOff === undefined) return undefined
+      const restsForMs = backOff.until - now()
+      return restsForMs > 0 ? new StillFailing(backOff.failure, restsForMs) : undefined
+    },
+    failed(key, failure) {
+      if (!(failure instanceof GatewayError) || failure.backOffMs === undefined) return
+      const before = resting.get(key)
+      const forMs = Math.min(longestMs, Math.max(failure.backOffMs, 2 * (before?.forMs ?? 0)))
+      resting.set(key, { failure, forMs, until: now() + forMs })
+    },
+    forget: (key) => void resting.delete(key),
+    forgetAll: () => resting.clear(),
+  }
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createBackOffs, StillFailing } from '../../src/cache/back-offs.ts'
+import { Failed } from './answer.ts'
+
+function resting(): { after: (ms: number) => void; backOffs: ReturnType<typeof createBackOffs> } {
+  let time = 1_000
+  return { after: (ms) => void (time += ms), backOffs: createBackOffs(() => time) }
+}
+
+test('a key that failed rests as long as its failure asks, to the millisecond, and no other does', () => {
+  const { after, backOffs } = resting()
+  backOffs.failed('key', new Failed('refused'))
+  assert.equal(backOffs.of('other'), undefined)
+  after(9_999)
+  assert.equal(backOffs.of('key')?.retryAfterMs, 1)
+  after(1)
+  assert.equal(backOffs.of('key'), undefined)
+})
+
+test('what is told meanwhile is the failure itself, with the time to ask again', () => {
+  const { after, backOffs } = resting()
+  const failure = new Failed('broken', 500)
+  backOffs.failed('key', failure)
+  after(250)
+  const told = backOffs.of('key')
+  assert.ok(told instanceof StillFailing)
+  const { code, status, proxyError, message, allowsLastResort, retryAfterMs, receivedStatus } = told
+  assert.deepEqual(
+    [code, status, proxyError, message, allowsLastResort, retryAfterMs],
+    [failure.code, failure.status, failure.proxyError, failure.message, true, 750],
+  )
+  // Nothing was asked this time, so nothing was received.
+  assert.equal(receivedStatus, undefined)
+  backOffs.failed('other', new Failed('refused'))
+  assert.equal(backOffs.of('other')?.allowsLastResort, false)
+})
+
+test('one that goes on failing rests twice as long each time, for a minute at most', () => {
+  const { after, backOffs } = resting()
+  const rests = Array.from({ length: 9 }, () => {
+    backOffs.failed('key', new Failed('broken'))
+    const ms = backOffs.of('key')?.retryAfterMs ?? 0
+    after(ms + 500)
+    return ms
+  })
+  assert.deepEqual(
+    rests,
+    [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000),
+  )
+})
+
+test('a failure never shortens what another asks for', () => {
+  const { backOffs } = resting()
+  backOffs.failed('key', new Failed('broken'))
+  backOffs.failed('key', new Failed('refused'))
+  assert.equal(backOffs.of('key')?.retryAfterMs, 10_000)
+})
+
+test('a failure that is not of the key, or of nobody knows what, lets it be asked again at once', () => {
+  const { backOffs } = resting()
+  backOffs.failed('key', new Failed('shut'))
+  backOffs.failed('key', new Error('a fault of ours'))
+  assert.equal(backOffs.of('key'), undefined)
+})
+
+test('what is forgotten begins anew', () => {
+  const { backOffs } = resting()
+  for (const forget of [() => backOffs.forget('key'), () => backOffs.forgetAll()]) {
+    backOffs.failed('key', new Failed('broken'))
+    backOffs.failed('key', new Failed('broken'))
+    forget()
+    assert.equal(backOffs.of('key'), undefined)
+    backOffs.failed('key', new Failed('broken'))
+    assert.equal(backOffs.of('key')?.retryAfterMs, 1_000)
+    forget()
+  }
+})
+
+test('resting keys are bounded in number: the one nobody has asked for the longest is forgotten', () => {
+  const { backOffs } = resting()
+  for (let key = 0; key < 10_000; key += 1) backOffs.failed(`key-${key}`, new Failed('broken'))
+  assert.ok(backOffs.of('key-0'))
+  backOffs.failed('one too many', new Failed('broken'))
+  assert.equal(backOffs.of('key-1'), undefined)
+  assert.ok(backOffs.of('key-0') && backOffs.of('key-2') && backOffs.of('one too many'))
+})

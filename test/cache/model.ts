@@ -1,0 +1,172 @@
+/**
+ * The reference: what a cache must do, said as plainly as possible, one list for each thing. Slow, and beyond doubt.
+ */
+
+import type { Demand, Outcome } from '../../src/cache/index.ts'
+
+/** Milliseconds, small, so that a few steps cross them all; `maxRetention` cuts the last one short. */
+export const modelWindows = {
+  freshForMs: 1_000,
+  staleWhileRevalidateMs: 1_000,
+  staleIfErrorMs: 9_000,
+  maxRetentionMs: 8_000,
+  notFoundForMs: 200,
+  jitter: 0.1,
+}
+const ends = { fresh: 950, stale: 1_950, lastResort: 8_000, notFound: 190 }
+
+export type Ending = 'found' | 'notFound' | 'unchanged' | 'broken' | 'refused' | 'shut'
+
+export interface Stored {
+  readonly body: string
+  readonly isFound: boolean
+  readonly storedAt: number
+}
+
+export interface Trip {
+  readonly id: number
+  readonly key: string
+  /** What was held when it was asked for, and may be confirmed. */
+  readonly held: Stored | undefined
+  hasDeparted: boolean
+  isForKeeping: boolean
+  waiters: number[]
+  /** Who began it; absent when it was sent behind a stale answer, and is never called off. */
+  readonly begunBy: number | undefined
+}
+
+export type Expected =
+  | { readonly how: Outcome; readonly body: string }
+  | { readonly error: string }
+  | { readonly waitsFor: number }
+
+export class Model {
+  /** As entries age. */
+  now = 0
+  /** For whatever lasts. */
+  lasting = 0
+  readonly stored = new Map<string, Stored>()
+  /** Key → the trip that is joined. */
+  readonly current = new Map<string, Trip>()
+  readonly inTheAir = new Map<number, Trip>()
+  readonly rests = new Map<string, { code: string; forMs: number; until: number }>()
+  /** Waiter → what it would have. */
+  readonly demands = new Map<number, Demand>()
+  trips = 0
+
+  find(key: string): Stored | undefined {
+    const stored = this.stored.get(key)
+    if (stored === undefined) return undefined
+    const end = stored.isFound ? ends.lastResort : ends.notFound
+    return this.now - stored.storedAt < end ? stored : undefined
+  }
+
+  /** The states in which a stored answer will do, as this caller and this moment have it. */
+  suits({ isFound, storedAt }: Stored, demand: Demand, hasFailed: boolean): boolean {
+    const age = this.now - storedAt
+    const freshUntil = isFound ? ends.fresh : ends.notFound
+    if (demand.noCache === true || demand.noStore === true) return false
+    if (demand.maxAgeMs !== undefined && age > demand.maxAgeMs) return false
+    if (age < freshUntil) return demand.minFreshMs === undefined || freshUntil - age >= demand.minFreshMs
+    if (!isFound || demand.minFreshMs !== undefined) return false
+    if (demand.maxStaleMs !== undefined) return age - freshUntil <= demand.maxStaleMs
+    return demand.maxAgeMs === undefined && (hasFailed || age < ends.stale)
+  }
+
+  ask(waiter: number, key: string, demand: Demand): Expected {
+    const stored = this.find(key)
+    if (stored !== undefined && this.suits(stored, demand, false)) {
+      const isFresh = this.now - stored.storedAt < (stored.isFound ? ends.fresh : ends.notFound)
+      if (!isFresh && demand.onlyIfCached !== true && !this.isResting(key) && !this.current.has(key)) {
+        this.#start(key, { begunBy: undefined, isForKeeping: true })
+      }
+      return { how: isFresh ? 'hit' : 'stale', body: stored.body }
+    }
+    if (demand.onlyIfCached === true) return { error: 'notCached' }
+    if (this.isResting(key)) return this.#afterFailure(key, demand, this.rests.get(key)?.code ?? '')
+    const joined = demand.noCache === true ? undefined : this.current.get(key)
+    const trip = joined ?? this.#start(key, { begunBy: waiter, isForKeeping: false })
+    trip.waiters.push(waiter)
+    trip.isForKeeping ||= demand.noStore !== true
+    this.demands.set(waiter, demand)
+    return { waitsFor: trip.id }
+  }
+
+  isResting(key: string): boolean {
+    return this.lasting < (this.rests.get(key)?.until ?? 0)
+  }
+
+  /** @returns what each who waited gets; `by` is the answer's body */
+  end(trip: Trip, ending: Ending, by: string): Map<number, Expected> {
+    const isCurrent = this.current.get(trip.key) === trip
+    this.inTheAir.delete(trip.id)
+    if (isCurrent) this.current.delete(trip.key)
+    const brought = this.#brought(trip, ending, by)
+    if (isCurrent && brought !== undefined) this.#keep(trip, brought)
+    if (isCurrent && brought === undefined) this.#rest(trip.key, ending)
+    return new Map(
+      trip.waiters.map((waiter): [number, Expected] => {
+        const demand = this.demands.get(waiter) ?? {}
+        if (brought === undefined) return [waiter, this.#afterFailure(trip.key, demand, ending)]
+        return [waiter, { how: waiter === trip.begunBy ? 'miss' : 'collapsed', body: brought.body }]
+      }),
+    )
+  }
+
+  leave(waiter: number): void {
+    for (const trip of this.inTheAir.values()) {
+      if (!trip.waiters.includes(waiter)) continue
+      trip.waiters = trip.waiters.filter((other) => other !== waiter)
+      if (trip.waiters.length > 0 || trip.begunBy === undefined || trip.hasDeparted) continue
+      this.inTheAir.delete(trip.id)
+      if (this.current.get(trip.key) === trip) this.current.delete(trip.key)
+    }
+  }
+
+  purge(isPurged: (key: string) => boolean, isWide: boolean): void {
+    for (const map of [this.stored, this.current, this.rests]) {
+      for (const key of map.keys()) if (isPurged(key) || (isWide && map === this.rests)) map.delete(key)
+    }
+  }
+
+  #start(key: string, how: Pick<Trip, 'begunBy' | 'isForKeeping'>): Trip {
+    this.trips += 1
+    const trip: Trip = {
+      id: this.trips,
+      key,
+      held: this.find(key),
+      hasDeparted: false,
+      waiters: [],
+      ...how,
+    }
+    this.current.set(key, trip)
+    this.inTheAir.set(trip.id, trip)
+    return trip
+  }
+
+  #brought(trip: Trip, ending: Ending, body: string): Stored | undefined {
+    if (ending === 'unchanged') return trip.held && { ...trip.held, storedAt: this.now }
+    if (ending === 'found') return { body, isFound: true, storedAt: this.now }
+    return ending === 'notFound' ? { body, isFound: false, storedAt: this.now } : undefined
+  }
+
+  #keep(trip: Trip, brought: Stored): void {
+    this.rests.delete(trip.key)
+    if (trip.isForKeeping) this.stored.set(trip.key, brought)
+    else if (!brought.isFound) this.stored.delete(trip.key)
+  }
+
+  #rest(key: string, ending: Ending): void {
+    if (ending === 'refused') this.stored.delete(key)
+    if (ending === 'shut') return
+    const first = ending === 'refused' ? 10_000 : 1_000
+    const forMs = Math.min(60_000, Math.max(first, 2 * (this.rests.get(key)?.forMs ?? 0)))
+    this.rests.set(key, { code: ending, forMs, until: this.lasting + forMs })
+  }
+
+  #afterFailure(key: string, demand: Demand, code: string): Expected {
+    const kept = this.find(key)
+    if (kept === undefined || code === 'refused' || !this.suits(kept, demand, true)) return { error: code }
+    return { how: 'lastResort', body: kept.body }
+  }
+}
