@@ -8,6 +8,7 @@
  */
 
 import { Command, InvalidArgumentError } from 'commander'
+import type { PurgeOptions } from './commands/purge.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
 const oldestNode = 24
@@ -66,6 +67,26 @@ program
   .action(async ({ config = [] }: { config?: string[] }) => {
     const { printEffectiveConfig } = await import('./commands/print-config.ts')
     process.exitCode = await printEffectiveConfig(config)
+  })
+
+program
+  .command('purge')
+  .description('empty the cache of every replica behind an address; exit 1 names those it did not reach')
+  .option('--all', 'everything')
+  .option('--workspace <id>', 'one workspace, as its callers name it: "default" and its GUID are two')
+  .option('--session <id>', 'one session of that workspace')
+  .option(
+    '--url <url>',
+    'the management port; each address of its name is one replica',
+    'http://127.0.0.1:9090',
+  )
+  .option('--token-file <file>', 'a token of a caller whose rule has admin: [purge]')
+  .option('--ca-file <file>', 'certificate authorities (PEM) to trust instead of the usual ones')
+  .action(async (options: PurgeOptions, command: Command) => {
+    const { mistakeIn, purge } = await import('./commands/purge.ts')
+    const mistake = mistakeIn(options)
+    if (mistake !== undefined) command.error(`error: ${mistake}`)
+    process.exitCode = await purge(options)
   })
 
 program

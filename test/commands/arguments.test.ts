@@ -13,7 +13,7 @@ for (const entry of ['src/main.ts', builtProgram()]) {
     test('--help names every command, on stdout', async () => {
       const { code, stdout, stderr } = await run(['--help'], { entry })
       assert.deepEqual([code, stderr], [0, ''])
-      for (const command of ['serve', 'check-config', 'print-config', 'demo', 'emulate']) {
+      for (const command of ['serve', 'check-config', 'print-config', 'purge', 'demo', 'emulate']) {
         assert.match(stdout, new RegExp(`^ {2}${command} .*\\S`, 'm'))
       }
     })
@@ -27,6 +27,11 @@ for (const entry of ['src/main.ts', builtProgram()]) {
       [['serve', '-c'], /^error: option '-c, --config <file...>' argument missing/],
       [['emulate', '--port', 'x'], /^error: option '-p, --port <port>' argument 'x' is invalid/],
       [['emulate', '--port', '65536'], /^error: option '-p, --port <port>' argument '65536' is invalid/],
+      [['purge'], /^error: say what: --all, or --workspace <id>/],
+      [['purge', '--all', '--workspace', 'x'], /^error: say what/],
+      [['purge', '--all', '--session', 'x'], /^error: --session goes with --workspace/],
+      [['purge', '--session', 'x'], /^error: say what/],
+      [['purge', '--all', '--url', 'localhost:9090'], /^error: --url takes an http or https URL/],
       [['emulate', '--port', ''], /^error: option '-p, --port <port>' argument '' is invalid/],
     ]
     for (const [args, said] of wrong) {
