@@ -14,9 +14,13 @@ export interface Goal {
   readonly atLeast: number
 }
 
+export function printMachine(): void {
+  print(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${process.platform}`)
+}
+
 /** @param spreads one row a contestant: its name and its runs */
 export function printTable(unit: string, spreads: ReadonlyMap<string, readonly number[]>): void {
-  print(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${process.platform}`)
+  printMachine()
   const width = Math.max(...[...spreads.keys()].map((name) => name.length))
   print(
     `${'contestant'.padEnd(width)}  ${'median'.padStart(10)}  ${'min'.padStart(10)}  ${'max'.padStart(10)}  ${unit}`,
