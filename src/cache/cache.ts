@@ -73,6 +73,8 @@ export function createCache({ store, windows, clock, random, observer }: CacheOp
   const flights = createFlights<Landed>()
   const backOffs = createBackOffs(clock.monotonic)
   const purges = createPurges()
+  /** Graph as a whole is not to be asked before: then nothing is asked behind stale answers. On the monotonic clock. */
+  let refreshesRestUntil = 0
   let isClosed = false
 
   const isGone = (key: string, entry: Entry, now = timeline()): boolean =>
@@ -129,7 +131,7 @@ export function createCache({ store, windows, clock, random, observer }: CacheOp
   }
 
   function refresh(asking: Asking): void {
-    if (isClosed || backOffs.of(asking.key) !== undefined) return
+    if (isClosed || clock.monotonic() < refreshesRestUntil || backOffs.of(asking.key) !== undefined) return
     flights.send(asking.key, async (flight) => {
       try {
         const landed = await trip(asking, flight)
@@ -148,6 +150,7 @@ export function createCache({ store, windows, clock, random, observer }: CacheOp
     try {
       const brought = await fetch(flight, held?.validator)
       const making = { now: timeline(), generation, windows, random }
+      refreshesRestUntil = 0
       const entry = brought.status === 304 ? renewed(held, brought, making) : createEntry(brought, making)
       if (flight.isCurrent) {
         backOffs.forget(key)
@@ -169,6 +172,9 @@ export function createCache({ store, windows, clock, random, observer }: CacheOp
   function failed(key: string, error: unknown): void {
     backOffs.failed(key, error)
     if (!(error instanceof GatewayError) || isClosed) return
+    if (error.backOffMs === undefined && error.retryAfterMs !== undefined) {
+      refreshesRestUntil = clock.monotonic() + error.retryAfterMs
+    }
     if (find(key) !== undefined) observer.failedBehind(error)
     // Not an outage but a "no": what we kept is not ours to give any more.
     if (error.backOffMs !== undefined && !error.allowsLastResort) store.delete(key)

@@ -30,12 +30,13 @@ export const windows: Windows = {
   jitter: 0,
 }
 
-/** How Graph may fail; `backOffMs` is 10 s when it refuses, and 1 s when it is merely broken. */
+/** How Graph may fail: 10 s of rest for the key when it refuses, 1 s when it is broken; 2 s for all of Graph when shut. */
 export class Failed extends GatewayError {
   override readonly code: string
   override readonly status = 502
   override readonly allowsLastResort: boolean
   override readonly backOffMs: number | undefined
+  override readonly retryAfterMs: number | undefined
   override readonly receivedStatus: number | undefined
 
   constructor(code: 'broken' | 'refused' | 'shut', receivedStatus?: number) {
@@ -43,6 +44,7 @@ export class Failed extends GatewayError {
     this.code = code
     this.allowsLastResort = code !== 'refused'
     this.backOffMs = { broken: 1_000, refused: 10_000, shut: undefined }[code]
+    this.retryAfterMs = code === 'shut' ? 2_000 : undefined
     this.receivedStatus = receivedStatus
   }
 }

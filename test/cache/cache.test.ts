@@ -89,6 +89,27 @@ test('a refresh that fails leaves the stale answer where it is, and is not tried
   assert.deepEqual([told.at(-1), (await read('a/1', notToFetch)).entry.body], ['refreshed', 'two'])
 })
 
+test('while Graph as a whole is not to be asked, nothing is asked behind stale answers, until its time or an answer', async () => {
+  const { clock, told, read } = tryCache()
+  for (const key of ['a/1', 'a/2', 'a/3']) await read(key, brings('one'))
+  clock.advance(40 * second)
+  assert.equal((await read('a/1', fails('shut'))).how, 'stale')
+  await setImmediate()
+  clock.advance(2 * second - 1)
+  assert.equal((await read('a/2', notToFetch)).how, 'stale')
+  assert.deepEqual(told, ['failed behind: shut', 'not refreshed'])
+  clock.advance(1)
+  assert.equal((await read('a/2', brings('two'))).how, 'stale')
+  await setImmediate()
+  assert.equal((await read('a/1', fails('shut'))).how, 'stale')
+  await setImmediate()
+  // Somebody who had to wait has got an answer: it may be asked again.
+  await read('b/1', brings('other'))
+  assert.equal((await read('a/3', brings('two'))).how, 'stale')
+  await setImmediate()
+  assert.equal((await read('a/3', notToFetch)).how, 'hit')
+})
+
 test('when Graph fails, what is kept for that is given, and says so', async () => {
   const { clock, told, read } = tryCache()
   await read('a/1', brings('one'))

@@ -49,6 +49,8 @@ export class Model {
   /** Key → the trip that is joined. */
   readonly current = new Map<string, Trip>()
   readonly inTheAir = new Map<number, Trip>()
+  /** Graph as a whole is not to be asked behind a stale answer. */
+  refreshesRestUntil = 0
   readonly rests = new Map<string, { code: string; forMs: number; until: number }>()
   /** Waiter → what it would have. */
   readonly demands = new Map<number, Demand>()
@@ -77,7 +79,7 @@ export class Model {
     const stored = this.find(key)
     if (stored !== undefined && this.suits(stored, demand, false)) {
       const isFresh = this.now - stored.storedAt < (stored.isFound ? ends.fresh : ends.notFound)
-      if (!isFresh && demand.onlyIfCached !== true && !this.isResting(key) && !this.current.has(key)) {
+      if (!isFresh && demand.onlyIfCached !== true && this.#mayRefresh(key)) {
         this.#start(key, { begunBy: undefined, isForKeeping: true })
       }
       return { how: isFresh ? 'hit' : 'stale', body: stored.body }
@@ -92,6 +94,10 @@ export class Model {
     return { waitsFor: trip.id }
   }
 
+  #mayRefresh(key: string): boolean {
+    return this.lasting >= this.refreshesRestUntil && !this.isResting(key) && !this.current.has(key)
+  }
+
   isResting(key: string): boolean {
     return this.lasting < (this.rests.get(key)?.until ?? 0)
   }
@@ -102,6 +108,7 @@ export class Model {
     this.inTheAir.delete(trip.id)
     if (isCurrent) this.current.delete(trip.key)
     const brought = this.#brought(trip, ending, by)
+    if (brought !== undefined) this.refreshesRestUntil = 0
     if (isCurrent && brought !== undefined) this.#keep(trip, brought)
     if (isCurrent && brought === undefined) this.#rest(trip.key, ending)
     return new Map(
@@ -158,7 +165,10 @@ export class Model {
 
   #rest(key: string, ending: Ending): void {
     if (ending === 'refused') this.stored.delete(key)
-    if (ending === 'shut') return
+    if (ending === 'shut') {
+      this.refreshesRestUntil = this.lasting + 2_000
+      return
+    }
     const first = ending === 'refused' ? 10_000 : 1_000
     const forMs = Math.min(60_000, Math.max(first, 2 * (this.rests.get(key)?.forMs ?? 0)))
     this.rests.set(key, { code: ending, forMs, until: this.lasting + forMs })
