@@ -66,7 +66,7 @@ export interface CacheObserver {
 }
 
 const sweepEveryMs = 10_000
-const sweepOnMs = 100
+const sweepOnMs = 10
 
 export function createCache({ store, windows, clock, random, observer }: CacheOptions): Cache {
   const timeline = createTimeline(clock)
@@ -177,7 +177,7 @@ export function createCache({ store, windows, clock, random, observer }: CacheOp
     }
     if (find(key) !== undefined) observer.failedBehind(error)
     // Not an outage but a "no": what we kept is not ours to give any more.
-    if (error.backOffMs !== undefined && !error.allowsLastResort) store.delete(key)
+    if (!error.allowsLastResort) store.delete(key)
   }
 
   function told(entry: Entry, now = timeline()): Pick<Found, 'entry' | 'ageMs' | 'ttlMs'> {

@@ -62,8 +62,6 @@ class Flying<Result> implements Flight {
   constructor(depart: Depart<Result>, isCurrent: (flying: Flying<Result>) => boolean) {
     this.#isCurrent = isCurrent
     this.landing = depart(this)
-    // Everybody may have left: then nobody is there to hear of its failure.
-    this.landing.catch(() => {})
   }
 
   get cancelled(): AbortSignal {
@@ -108,6 +106,7 @@ export function createFlights<Result>(): Flights<Result> {
       inTheAir -= 1
       if (flying.isCurrent) current.delete(key)
     }
+    // Everybody may have left: then nobody else is there to hear of its failure.
     flying.landing.then(land, land)
     return flying
   }

@@ -28,7 +28,7 @@ export interface Store {
 const overheadBytes = 500
 
 /** In one sweep; more would be noticed by whoever waits for an answer just then. */
-const mostSwept = 10_000
+const mostSwept = 1_000
 
 export function createMemoryStore(maxBytes: number): Store {
   let evicted = 0

@@ -172,6 +172,15 @@ test('nor what was purged meanwhile', async () => {
   await waiting
 })
 
+test('what is found to be spent is forgotten at once', async () => {
+  const { clock, cache, read } = tryCache()
+  await read('a/1', brings('one'))
+  // In one step, and so without a sweep on the way.
+  clock.set(630 * second)
+  await assert.rejects(read('a/1', notToFetch, { onlyIfCached: true }), { code: 'notCached' })
+  assert.equal(cache.store.entries, 0)
+})
+
 test('a refusal is no outage: nothing is given for it, and what was kept goes', async () => {
   const { clock, cache, told, read } = tryCache()
   await read('a/1', brings('one'))
@@ -450,13 +459,14 @@ test('what is spent or purged leaves the memory by itself, within ten seconds of
 
 test('after a purge of everything the memory is emptied at once, bit by bit', async () => {
   const { clock, cache, read } = tryCache({ memoryBytes: 2 ** 30 })
-  for (let key = 0; key < 20_001; key += 1) await read(`a/${key}`, brings(''))
+  for (let key = 0; key < 2_001; key += 1) await read(`a/${key}`, brings(''))
   cache.purge('everything')
-  const left = [0, 100, 100].map((ms) => {
+  const left = [0, 10, 10].map((ms) => {
     clock.advance(ms)
     return cache.store.entries
   })
-  assert.deepEqual(left, [10_001, 1, 0])
+  assert.deepEqual(left, [1_001, 1, 0])
+  assert.equal(clock.pending, 1)
 })
 
 test('once closed it starts no trip that nobody waits for, tells of none, and leaves no timer behind', async () => {
@@ -469,7 +479,7 @@ test('once closed it starts no trip that nobody waits for, tells of none, and le
   cache.close()
   assert.equal((await read('a/1', notToFetch)).how, 'stale')
   assert.equal(cache.inTheAir, 1)
-  trip.reject(new Error('cut'))
+  trip.reject(await read('c/1', fails('broken')).catch((error: unknown) => error))
   await setImmediate()
   assert.deepEqual([told, clock.pending], [[], 0])
   clock.advance(100 * second)

@@ -157,6 +157,20 @@ test('a flight that has not departed is called off when the last one leaves, and
   assert.equal(flights.inTheAir, 0)
 })
 
+test('nobody joins a flight that has been called off, though it has not ended yet', async () => {
+  const flights = createFlights<string>()
+  const slow = Promise.withResolvers<string>()
+  const caller = new AbortController()
+  const waiting = assert.rejects(flights.join('key', () => slow.promise, until(caller)))
+  caller.abort(new Error('left'))
+  await waiting
+  const { result, isCollapsed } = await flights.join('key', () => Promise.resolve('anew'), stays)
+  assert.deepEqual([result, isCollapsed, flights.inTheAir], ['anew', false, 1])
+  slow.reject(new Error('called off'))
+  await setImmediate()
+  assert.equal(flights.inTheAir, 0)
+})
+
 test('one that is on its way is not called off, whoever leaves', async () => {
   const flights = createFlights<string>()
   const trip = Promise.withResolvers<string>()
