@@ -197,7 +197,13 @@ async function playWithCache(changes: Partial<Windows>): Promise<Day> {
 
   async function ask(at: number, session: number): Promise<void> {
     const key = keys[session] ?? ''
-    const { how } = await cache.read({ key, demand: {}, leaves, fetch: (flight) => fetch(session, flight) })
+    const { how } = await cache.read({
+      key,
+      related: () => [key],
+      demand: {},
+      leaves,
+      fetch: (flight) => fetch(session, flight),
+    })
     if (how === 'hit' || how === 'stale') return
     day.waited += 1
     day.waitedMs += now - at

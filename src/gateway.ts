@@ -77,12 +77,9 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const cache = cacheFor(config.cache, { clock, random, log, metrics })
   starting.defer(() => cache.close())
   const tls = await tlsFor(config.server.tls, 'server.tls', { clock, log, metrics })
-  const managementTls = await tlsFor(config.server.management.tls, 'server.management.tls', {
-    clock,
-    log,
-    metrics,
-  })
   starting.defer(() => tls?.close())
+  const { management: managementConfig } = config.server
+  const managementTls = await tlsFor(managementConfig.tls, 'server.management.tls', { clock, log, metrics })
   starting.defer(() => managementTls?.close())
 
   const tokens = tokensFor(config, { outbound, clock, random, log, metrics })
@@ -135,7 +132,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   starting.defer(() => Promise.race([publicServer.settled(), pause(clock, lastRecordsMs)]))
 
   const { address: managementAddress } = starting.use(
-    await listen(management, { ...config.server.management.listen, key: 'server.management.listen' }),
+    await listen(management.server, { ...managementConfig.listen, key: 'server.management.listen' }),
   )
   const { address } = starting.use(
     await listen(publicServer.server, { ...config.server.listen, key: 'server.listen' }),
@@ -150,9 +147,10 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     publicServer.closeConnectionsAsTheyAnswer()
     publicServer.server.close()
     publicServer.server.closeIdleConnections()
-    while (publicServer.inFlight > 0 && clock.monotonic() < until) await pause(clock, drainPollMs)
-    if (publicServer.inFlight > 0) {
-      log.warn({ cut: publicServer.inFlight }, 'server.drain.timeout is over: requests are being cut')
+    const inFlight = (): number => publicServer.inFlight + management.inFlight
+    while (inFlight() > 0 && clock.monotonic() < until) await pause(clock, drainPollMs)
+    if (inFlight() > 0) {
+      log.warn({ cut: inFlight() }, 'server.drain.timeout is over: requests are being cut')
     }
     await running.disposeAsync()
   }

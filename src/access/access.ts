@@ -36,13 +36,13 @@ export interface CallerPattern {
 export interface Rule {
   readonly name: string
   readonly callers: readonly CallerPattern[]
-  /** Exact ids; `*` is every workspace, `default` included. Absent: nothing may be read. */
+  /** Exact ids; `*` is every workspace, `default` included. */
   readonly workspaces?: readonly string[] | undefined
   /** The only properties that may be asked for; absent: all of them. */
   readonly select?: readonly string[] | undefined
   /** Whether a request may demand a fresh answer of Graph's. */
   readonly mayBypassCache?: boolean | undefined
-  /** What else these callers may do, in `workspaces`; where those are absent, everywhere. */
+  /** What these callers may do instead of reading, in `workspaces`; where those are absent, everywhere. */
   readonly admin?: readonly 'purge'[] | undefined
   /** Absent: unlimited. */
   readonly rate?: Rate | undefined
@@ -93,6 +93,7 @@ export function createAccess(rules: readonly Rule[], now: () => number): Access 
 }
 
 function permits(rule: Rule, reader: Reader, wanted: Wanted): boolean {
+  if (rule.admin !== undefined) return false
   return speaksOf(rule, reader) && hasWorkspace(rule, wanted) && hasProperties(rule, wanted)
 }
 
@@ -129,7 +130,7 @@ function hasProperties({ select: granted }: Rule, { select }: Wanted): boolean {
 
 /** Tells callers of their own rules what is missing, and everybody else nothing about anybody's. */
 function denial(rules: readonly Rule[], reader: Reader, wanted: Wanted): AccessDenied {
-  const own = rules.filter((rule) => speaksOf(rule, reader))
+  const own = rules.filter((rule) => rule.admin === undefined && speaksOf(rule, reader))
   if (own.length === 0) return new AccessDenied(nothingGranted, 'no rule speaks of this caller')
   const here = own.filter((rule) => hasWorkspace(rule, wanted))
   if (here.length === 0)

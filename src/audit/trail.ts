@@ -18,7 +18,7 @@ export class AuditUnavailable extends GatewayError {
   override readonly retryAfterMs = 1_000
 
   constructor(reason: string) {
-    super('The gateway cannot record this read, so it does not answer it. Ask again.', reason)
+    super('The gateway cannot record this request, so it does not answer it. Ask again.', reason)
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * Keys that are left alone for a while, because their last trip failed and another one at once would fail, too.
  *
- * The more often in a row a key fails, the longer it rests. What a trip brings, and a purge, end the rest.
+ * A key that goes on failing rests twice as long each time, up to eight times as long: longer would punish its callers for
+ * an outage that is over. What a trip brings, and a purge, end the rest.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { GatewayError } from '../errors.ts'
 /** Beyond this many resting keys the one that nobody has asked for the longest is forgotten. */
 const most = 10_000
 const longestMs = 60_000
+const mostTimes = 8
 
 interface BackOff {
   readonly failure: GatewayError
@@ -42,8 +44,8 @@ export interface BackOffs {
   of(key: string): StillFailing | undefined
   /** Only failures that say so themselves (`backOffMs`) let their key rest. */
   failed(key: string, failure: unknown): void
-  forget(key: string): void
-  forgetAll(): void
+  succeeded(key: string): void
+  forget(matches: (key: string) => boolean): void
 }
 
 /** @param now milliseconds, of a clock that never jumps */
@@ -59,10 +61,14 @@ export function createBackOffs(now: () => number): BackOffs {
     failed(key, failure) {
       if (!(failure instanceof GatewayError) || failure.backOffMs === undefined) return
       const before = resting.get(key)
-      const forMs = Math.min(longestMs, Math.max(failure.backOffMs, 2 * (before?.forMs ?? 0)))
+      const isInARow = before !== undefined && now() < before.until + longestMs
+      const doubledMs = isInARow ? 2 * before.forMs : 0
+      const forMs = Math.min(longestMs, mostTimes * failure.backOffMs, Math.max(failure.backOffMs, doubledMs))
       resting.set(key, { failure, forMs, until: now() + forMs })
     },
-    forget: (key) => void resting.delete(key),
-    forgetAll: () => resting.clear(),
+    succeeded: (key) => void resting.delete(key),
+    forget(matches) {
+      for (const key of [...resting.keys()].filter(matches)) resting.delete(key)
+    },
   }
 }

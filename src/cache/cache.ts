@@ -8,18 +8,10 @@ import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { createBackOffs } from './back-offs.ts'
 import { type Demand, suits } from './demand.ts'
-import {
-  type Answer,
-  createEntry,
-  type Entry,
-  freshness,
-  renewEntry,
-  type Unchanged,
-  type Windows,
-} from './entry.ts'
+import { createEntry, type Entry, freshness, renewEntry, type Unchanged, type Windows } from './entry.ts'
 import { NotCached } from './errors.ts'
 import { createFlights, type Flight } from './flights.ts'
-import type { Forwarded, Found } from './found.ts'
+import type { Asking, Forwarded, Found } from './reading.ts'
 import type { Store } from './memory.ts'
 import { createPurges, type Scope } from './purges.ts'
 import { createTimeline } from './timeline.ts'
@@ -33,20 +25,6 @@ export interface Cache {
   readonly inTheAir: number
   /** No more trips but those that somebody waits for. */
   close(): void
-}
-
-export interface Asking {
-  /** `group/rest`: what is purged together stands before the first slash. */
-  readonly key: string
-  readonly demand: Demand
-  /** Aborts when the caller leaves. */
-  readonly leaves: AbortSignal
-  /**
-   * One trip for this key; it alone decides what may be stored, by resolving.
-   *
-   * @param validator of the answer that is held; only then may it bring `Unchanged`
-   */
-  readonly fetch: (flight: Flight, validator: string | undefined) => Promise<Answer | Unchanged>
 }
 
 export interface CacheOptions {
@@ -144,7 +122,8 @@ export function createCache({ store, windows, clock, random, observer }: CacheOp
     })
   }
 
-  async function trip({ key, fetch }: Asking, flight: Flight): Promise<Landed> {
+  async function trip(asking: Asking, flight: Flight): Promise<Landed> {
+    const { key, fetch } = asking
     const { generation } = purges
     const held = find(key)
     try {
@@ -152,32 +131,39 @@ export function createCache({ store, windows, clock, random, observer }: CacheOp
       const making = { now: timeline(), generation, windows, random }
       refreshesRestUntil = 0
       const entry = brought.status === 304 ? renewed(held, brought, making) : createEntry(brought, making)
-      if (flight.isCurrent) {
-        backOffs.forget(key)
-        keep(key, entry, flight.isForKeeping)
+      if (flight.counts) {
+        flight.lands()
+        backOffs.succeeded(key)
+        keep(asking, entry, flight.isForKeeping)
       }
       return { entry, status: brought.status }
     } catch (error) {
-      if (flight.isCurrent) failed(key, error)
+      if (flight.counts) failed(asking, error, flight)
       throw error
     }
   }
 
-  function keep(key: string, entry: Entry, isForKeeping: boolean): void {
+  function keep({ key, related }: Asking, entry: Entry, isForKeeping: boolean): void {
+    // What Graph no longer has, we no longer have: not even where the 404 itself is not to be kept.
+    if (entry.status !== 200) drop(related)
     if (isForKeeping && !isGone(key, entry)) store.set(key, entry)
-    // Not kept, and yet it takes the place of a 200: what Graph no longer has, we no longer have.
-    else if (entry.status !== 200) store.delete(key)
   }
 
-  function failed(key: string, error: unknown): void {
+  function drop(related: Asking['related']): void {
+    for (const key of related()) store.delete(key)
+  }
+
+  function failed({ key, related }: Asking, error: unknown, flight: Flight): void {
     backOffs.failed(key, error)
-    if (!(error instanceof GatewayError) || isClosed) return
+    if (!(error instanceof GatewayError)) return
     if (error.backOffMs === undefined && error.retryAfterMs !== undefined) {
       refreshesRestUntil = clock.monotonic() + error.retryAfterMs
     }
-    if (find(key) !== undefined) observer.failedBehind(error)
+    if (find(key) !== undefined && !isClosed) observer.failedBehind(error)
+    if (error.allowsLastResort) return
     // Not an outage but a "no": what we kept is not ours to give any more.
-    if (!error.allowsLastResort) store.delete(key)
+    flight.lands()
+    drop(related)
   }
 
   function told(entry: Entry, now = timeline()): Pick<Found, 'entry' | 'ageMs' | 'ttlMs'> {
@@ -195,21 +181,21 @@ export function createCache({ store, windows, clock, random, observer }: CacheOp
     purge(scope) {
       if (scope === 'everything') {
         purges.ofEverything()
-        flights.detachAll('')
-        backOffs.forgetAll()
+        flights.detach(() => true)
+        backOffs.forget(() => true)
         // They are not given to anybody any more; now they leave the memory, too.
         cancelSweep()
-        sweepIn(0)
+        if (!isClosed) sweepIn(0)
       } else if ('group' in scope) {
+        const isOfGroup = (key: string): boolean => key.startsWith(`${scope.group}/`)
         purges.ofGroup(scope.group)
-        flights.detachAll(`${scope.group}/`)
-        backOffs.forgetAll()
+        flights.detach(isOfGroup)
+        backOffs.forget(isOfGroup)
       } else {
-        for (const key of scope.keys) {
-          store.delete(key)
-          flights.detach(key)
-          backOffs.forget(key)
-        }
+        const keys = new Set(scope.keys)
+        for (const key of keys) store.delete(key)
+        flights.detach((key) => keys.has(key))
+        backOffs.forget((key) => keys.has(key))
       }
     },
     store,

@@ -5,8 +5,9 @@
  * only their own wait with them. One that has not departed yet is called off when nobody waits for it any more. A trip
  * ends by its own deadline, and whoever joins it joined later, so nobody waits longer than one deadline.
  *
- * A key has one current flight at most. A flight can be detached from its key: whoever waits for it gets what it brings,
- * and whoever comes later starts another.
+ * A key has one current flight at most, which whoever comes joins. It can be overtaken: then both land, and what an
+ * earlier one brings does not count any more once a later one has landed. And it can be detached: then whoever waits for
+ * it gets what it brings, whoever comes later starts another, and for the key it does not count at all.
  *
  * @module
  */
@@ -17,8 +18,10 @@ export interface Flight {
   readonly cancelled: AbortSignal
   /** From here on it flies to its end. */
   departs(): void
-  /** Still the one flight of its key: neither detached nor overtaken. */
-  readonly isCurrent: boolean
+  /** What it brings counts for its key: it has not been detached, and no flight that overtook it has landed. */
+  readonly counts: boolean
+  /** From here on what earlier flights of its key bring counts no more. */
+  lands(): void
   /** Somebody wants it who lets what it brings be kept. */
   readonly isForKeeping: boolean
 }
@@ -35,11 +38,10 @@ export interface Flights<Result> {
   join(key: string, depart: Depart<Result>, passenger: Passenger): Promise<Joined<Result>>
   /** Starts a flight for `key` that takes the place of the current one, if there is one. */
   overtake(key: string, depart: Depart<Result>, passenger: Passenger): Promise<Joined<Result>>
-  /** Starts a flight that nobody waits for, and whose answer is kept, unless there is one. */
+  /** Starts a flight that nobody waits for, unless there is one; in either case what it brings is kept. */
   send(key: string, depart: Depart<Result>): void
-  detach(key: string): void
-  /** Detaches every flight whose key begins so. */
-  detachAll(prefix: string): void
+  /** Detaches the flights of these keys, those that have been overtaken, too. */
+  detach(matches: (key: string) => boolean): void
   readonly inTheAir: number
 }
 
@@ -52,15 +54,19 @@ export interface Joined<Result> {
 }
 
 class Flying<Result> implements Flight {
+  readonly key: string
   readonly landing: Promise<Result>
   readonly #cancelling = new AbortController()
-  readonly #isCurrent: (flying: Flying<Result>) => boolean
+  /** All there are, in the order in which they were started. */
+  readonly #inTheAir: ReadonlySet<Flying<Result>>
   #waiting = 0
   #hasDeparted = false
   #isForKeeping = false
+  #counts = true
 
-  constructor(depart: Depart<Result>, isCurrent: (flying: Flying<Result>) => boolean) {
-    this.#isCurrent = isCurrent
+  constructor(key: string, depart: Depart<Result>, inTheAir: ReadonlySet<Flying<Result>>) {
+    this.key = key
+    this.#inTheAir = inTheAir
     this.landing = depart(this)
   }
 
@@ -68,16 +74,27 @@ class Flying<Result> implements Flight {
     return this.#cancelling.signal
   }
 
-  get isCurrent(): boolean {
-    return this.#isCurrent(this)
+  get isForKeeping(): boolean {
+    return this.#isForKeeping
+  }
+
+  get counts(): boolean {
+    return this.#counts
   }
 
   departs(): void {
     this.#hasDeparted = true
   }
 
-  get isForKeeping(): boolean {
-    return this.#isForKeeping
+  lands(): void {
+    for (const other of this.#inTheAir) {
+      if (other === this) return
+      if (other.key === this.key) other.#counts = false
+    }
+  }
+
+  detach(): void {
+    this.#counts = false
   }
 
   enter(keeps: boolean): void {
@@ -95,50 +112,60 @@ class Flying<Result> implements Flight {
 }
 
 export function createFlights<Result>(): Flights<Result> {
+  /** Whom callers join. */
   const current = new Map<string, Flying<Result>>()
-  let inTheAir = 0
+  const inTheAir = new Set<Flying<Result>>()
 
   function start(key: string, depart: Depart<Result>): Flying<Result> {
-    const flying = new Flying(depart, (one) => current.get(key) === one)
+    const flying = new Flying(key, depart, inTheAir)
     current.set(key, flying)
-    inTheAir += 1
+    inTheAir.add(flying)
     const land = (): void => {
-      inTheAir -= 1
-      if (flying.isCurrent) current.delete(key)
+      inTheAir.delete(flying)
+      close(flying)
     }
     // Everybody may have left: then nobody else is there to hear of its failure.
     flying.landing.then(land, land)
     return flying
   }
 
-  async function board(key: string, flying: Flying<Result>, { leaves, keeps }: Passenger): Promise<Result> {
+  /** Nobody joins it any more. */
+  function close(flying: Flying<Result>): void {
+    if (current.get(flying.key) === flying) current.delete(flying.key)
+  }
+
+  async function board(flying: Flying<Result>, { leaves, keeps }: Passenger): Promise<Result> {
     flying.enter(keeps)
     try {
       return await unlessLeft(flying.landing, leaves)
     } finally {
       // Whoever comes from now on starts anew, and does not wait for one that will not come.
-      if (flying.leave() && flying.isCurrent) current.delete(key)
+      if (flying.leave()) close(flying)
     }
   }
 
   return {
     async join(key, depart, passenger) {
       const flying = current.get(key)
-      const result = await board(key, flying ?? start(key, depart), passenger)
+      const result = await board(flying ?? start(key, depart), passenger)
       return { result, isCollapsed: flying !== undefined }
     },
     async overtake(key, depart, passenger) {
-      return { result: await board(key, start(key, depart), passenger), isCollapsed: false }
+      return { result: await board(start(key, depart), passenger), isCollapsed: false }
     },
     send(key, depart) {
-      if (!current.has(key)) start(key, depart).enter(true)
+      const flying = current.get(key) ?? start(key, depart)
+      flying.enter(true)
     },
-    detach: (key) => void current.delete(key),
-    detachAll(prefix) {
-      for (const key of current.keys()) if (key.startsWith(prefix)) current.delete(key)
+    detach(matches) {
+      for (const flying of inTheAir) {
+        if (!matches(flying.key)) continue
+        flying.detach()
+        close(flying)
+      }
     },
     get inTheAir() {
-      return inTheAir
+      return inTheAir.size
     },
   }
 }

@@ -1,5 +1,5 @@
 export { createCache, type Cache, type CacheObserver, type CacheOptions } from './cache.ts'
-export type { Forwarded, Found, Outcome } from './found.ts'
+export type { Forwarded, Found, Outcome } from './reading.ts'
 export { createMemoryStore, type Store } from './memory.ts'
 export { demandOf, type Demand } from './demand.ts'
 export type { Answer, Entry, Unchanged, Windows } from './entry.ts'

@@ -18,7 +18,7 @@ export function checkAccess(tree: Tree, { problems, warnings }: Remarks): void {
     warnings.push({ path: ['access'], message: 'no access rule: every request will be denied' })
   }
   checkSelect(tree, problems)
-  checkWorkspaces(tree, problems)
+  checkAdmin(tree, problems)
   const issuers = [...entriesOf(find(tree, ['issuers'])).keys()]
   for (const path of callersOf(tree)) {
     const issuer = valueAt(tree, [...path, 'issuer'])
@@ -36,12 +36,13 @@ export function checkAccess(tree: Tree, { problems, warnings }: Remarks): void {
   }
 }
 
-/** A rule without workspaces is for purging only. */
-function checkWorkspaces(tree: Tree, problems: Remarks['problems']): void {
+/** A rule is for reading, in its workspaces, or it is for purging. */
+function checkAdmin(tree: Tree, problems: Remarks['problems']): void {
   for (const [name, rule] of entriesOf(find(tree, ['access']))) {
-    if (rule.kind !== 'map' || rule.entries.has('workspaces')) continue
+    if (rule.kind !== 'map') continue
     const path = ['access', name]
     if (!rule.entries.has('admin')) {
+      if (rule.entries.has('workspaces')) continue
       const message = 'is required: which workspaces may they read? Only a rule with admin needs none'
       problems.push({ path: [...path, 'workspaces'], message })
       continue
@@ -50,8 +51,15 @@ function checkWorkspaces(tree: Tree, problems: Remarks['problems']): void {
       if (!rule.entries.has(key)) continue
       problems.push({
         path: [...path, key],
-        message: 'is about reading, and without workspaces nothing may be read',
+        message: 'is about reading, which a rule with admin does not grant',
       })
+    }
+    const callers = find(rule, ['callers'])
+    for (const index of callers?.kind === 'list' ? callers.items.keys() : []) {
+      const issuer = valueAt(rule, ['callers', index, 'issuer'])
+      if (typeof issuer !== 'string' || valueAt(tree, ['issuers', issuer, 'type']) !== 'anonymous') continue
+      const message = 'is an anonymous issuer: anyone who reaches the management port could empty the cache'
+      problems.push({ path: [...path, 'callers', index, 'issuer'], message })
     }
   }
 }

@@ -165,7 +165,7 @@ const rule = z
       .meta({ title: 'the list [purge]' })
       .optional()
       .describe(
-        'What these callers may do on the management port: `purge` the cache, of `workspaces` or, where those are left out, of everything.',
+        'What these callers may do on the management port instead of reading: `purge` the cache, of `workspaces` or, where those are left out, of everything.',
       ),
     rate: rate()
       .optional()

@@ -9,9 +9,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { GatewayError } from '../errors.ts'
-import { isJsonObject, parseJsonObject } from '../json.ts'
 import { type Outbound, OutboundFailure, type OutboundResponse, retryAfterMs } from '../outbound/index.ts'
-import type { TokenProvider } from '../token/index.ts'
+import { type TokenProvider, TokenUnavailable } from '../token/index.ts'
 import { assertSessionAnswer } from './check.ts'
 import {
   GraphAnswerInvalid,
@@ -27,6 +26,7 @@ import {
   describe,
   errorCodeOf,
   errorOf,
+  isGraphsError,
   representationHeaders,
   requestIdOf,
   validatorOf,
@@ -64,6 +64,10 @@ export interface GraphObserver {
 
 /** A second try is for what may have been chance. */
 const tries = 2
+const tokenRetryMs = 1_000
+
+/** 408, 421, 425, 431: of the connection, or of the moment (RFC 9110 §15.5, RFC 8470, RFC 6585). */
+const saysNothingOfTheSession: ReadonlySet<number> = new Set([408, 421, 425, 431])
 
 export function createGraphClient(options: GraphClientOptions): GraphClient {
   const { origin, deadlineMs, maxBodyBytes, outbound, tokens, gate, clock, observer } = options
@@ -187,7 +191,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     if (status === 304 && question.validator !== undefined) return { answer: { status, trip } }
     if (status === 404 || status === 410) {
       // A front door's error page says nothing about the session.
-      if (!isJsonObject(parseJsonObject(response.body)?.['error'])) {
+      if (!isGraphsError(response)) {
         throw new GraphAnswerInvalid(`a ${status} that is not one of Graph's errors`, status)
       }
       return { answer: { status, headers: [], body: '', errorCode: errorCodeOf(response), trip } }
@@ -200,7 +204,12 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     if (status === 403 && /missing application roles/i.test(errorOf(response).message)) {
       observer.roleMissing(trip)
     }
-    if (status >= 400) throw new GraphRefused(describe(response, trip), status)
+    if (saysNothingOfTheSession.has(status)) {
+      throw new GraphFailed('http_request_error', describe(response, trip), { receivedStatus: status })
+    }
+    if (status === 403 || (status >= 400 && isGraphsError(response))) {
+      throw new GraphRefused(describe(response, trip), status)
+    }
     throw new GraphAnswerInvalid(describe(response, trip), status)
   }
 
@@ -208,17 +217,16 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
   async function inTime<T>(waited: Promise<T>, deadline: number, cancelled: AbortSignal): Promise<T> {
     const { promise: ended, reject } = Promise.withResolvers<never>()
     const cancelTimer = clock.after(deadline - clock.monotonic(), () =>
-      reject(new GraphTimedOut('the token exchange took longer than graph.deadline')),
+      reject(new TokenUnavailable(tokenRetryMs, 'the token exchange took longer than graph.deadline')),
     )
-    const cancel = (): void => reject(new TripCancelled())
-    cancelled.addEventListener('abort', cancel)
+    cancelled.addEventListener('abort', () => reject(new TripCancelled()), { once: true })
     try {
       const value = await Promise.race([waited, ended])
+      // It may have been called off in the moment in which the token came.
       if (cancelled.aborted) throw new TripCancelled()
       return value
     } finally {
       cancelTimer()
-      cancelled.removeEventListener('abort', cancel)
     }
   }
 

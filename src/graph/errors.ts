@@ -3,6 +3,8 @@ import type { FailureKind } from '../outbound/index.ts'
 
 /** After one failed trip the same question rests for so long, and longer each time it fails again. */
 const firstBackOffMs = 1_000
+/** What was refused would be refused again. */
+const refusedBackOffMs = 10_000
 
 /** Graph asked this application to slow down, or has failed too often just now: it is not asked for a while. */
 export class GraphThrottled extends GatewayError {
@@ -26,8 +28,7 @@ export class GraphRefused extends GatewayError {
   override readonly code = 'graphRefused'
   override readonly status = 502
   override readonly proxyError = 'http_request_denied'
-  /** Asking the same again at once would be refused again. */
-  override readonly backOffMs = 10_000
+  override readonly backOffMs: number
   override readonly allowsLastResort: boolean
   override readonly receivedStatus: number
 
@@ -35,6 +36,7 @@ export class GraphRefused extends GatewayError {
     super('Microsoft Graph refused the gateway’s own request. Its operators know why.', reason)
     // A 401 is about our token. Anything else is about what was asked, and then what we kept of it is not ours to give.
     this.allowsLastResort = receivedStatus === 401
+    this.backOffMs = this.allowsLastResort ? firstBackOffMs : refusedBackOffMs
     this.receivedStatus = receivedStatus
   }
 }

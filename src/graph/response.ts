@@ -33,6 +33,11 @@ export function requestIdOf({ headers }: OutboundResponse): { requestId?: string
   return typeof requestId === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(requestId) ? { requestId } : {}
 }
 
+/** An error in Graph's envelope, and not some front door's page. */
+export function isGraphsError({ body }: OutboundResponse): boolean {
+  return isJsonObject(parseJsonObject(body)?.['error'])
+}
+
 export function errorCodeOf(response: OutboundResponse): string {
   const { code } = errorOf(response)
   return /^[A-Za-z0-9_.-]{1,64}$/.test(code) ? code : 'itemNotFound'

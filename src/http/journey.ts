@@ -10,7 +10,7 @@ import { type Cache, demandOf } from '../cache/index.ts'
 import type { Callers } from '../callers/index.ts'
 import type { Clock } from '../clock.ts'
 import type { GraphClient } from '../graph/index.ts'
-import { graphTarget, parseSessionRequest, sessionKey } from '../session/index.ts'
+import { graphTarget, parseSessionRequest, sessionKey, sessionKeys } from '../session/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
 import { type Answer, answerFound } from './answer.ts'
 import { createConduct, type Journey } from './conduct.ts'
@@ -54,6 +54,7 @@ export function createJourney(rooms: Rooms): Journey {
     const question = { target: graphTarget(asked), sessionId: asked.sessionId, select: asked.select }
     const found = await cache.read({
       key: sessionKey(asked),
+      related: () => sessionKeys(asked, selectable),
       demand: demandOf(request.headers['cache-control'], mayBypassCache),
       leaves,
       fetch: (flight, validator) => graph.readSession({ ...question, validator }, flight),

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import type { Metrics } from '../telemetry/index.ts'
 import type { Journey } from './conduct.ts'
@@ -22,15 +23,21 @@ export interface ManagementOptions {
   readonly onFault: (error: unknown) => void
 }
 
-export function createManagementServer(options: ManagementOptions): Server {
+export interface ManagementServer {
+  readonly server: Server
+  /** Purges that have not been answered yet. */
+  readonly inFlight: number
+}
+
+export function createManagementServer(options: ManagementOptions): ManagementServer {
   const { health, metrics, purging, tls, onFault } = options
   const app: Express = express().disable('x-powered-by').disable('etag').set('query parser', false)
+  const open = new Set<ServerResponse>()
 
   app.all(/^\/cache(?:\/|$)/i, (request, response) => {
-    const ambiguity = ambiguityOf(request)
-    // As on the public port: nobody can say where the next request would begin.
-    if (ambiguity !== undefined) response.shouldKeepAlive = false
-    return purging(request, response, ambiguity)
+    open.add(response)
+    response.once('close', () => open.delete(response))
+    return purging(request, response, ambiguityOf(request))
   })
 
   app.use((_request, response, next) => {
@@ -58,5 +65,23 @@ export function createManagementServer(options: ManagementOptions): Server {
     onFault(error)
     response.socket?.destroy()
   })
-  return createServerFor(tls, {}, app)
+
+  /** Connections that end with the answer under way: nobody can say where the next request would begin. */
+  const ending = new WeakSet<Socket>()
+  const server = createServerFor(tls, {}, (request, response) => {
+    const { socket } = request
+    // What has been read already is parsed to its end; no more is read.
+    if (ending.has(socket)) return void socket.pause()
+    if (ambiguityOf(request) !== undefined) {
+      ending.add(socket)
+      response.shouldKeepAlive = false
+    }
+    app(request, response)
+  })
+  return {
+    server,
+    get inFlight() {
+      return open.size
+    },
+  }
 }

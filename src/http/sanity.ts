@@ -32,7 +32,7 @@ export function ambiguityOf(request: IncomingMessage): MalformedRequest | undefi
   // A body on a read is how a second request is smuggled past whoever reads it differently.
   if (hasBody(request)) {
     return new MalformedRequest(
-      'Reading takes no body: send neither Transfer-Encoding nor a Content-Length but 0.',
+      'No request here takes a body: send neither Transfer-Encoding nor a Content-Length but 0.',
     )
   }
   const { rawHeaders, httpVersion, headers } = request

@@ -238,7 +238,9 @@ describe('a purge', () => {
     for (const id of ['default', guid]) assert.equal(purger([both], id), 'both')
     for (const id of ['other', null]) assert.equal(purger([both], id), undefined)
     assert.equal(purger([rule('all', { workspaces: ['*'], admin: ['purge'] })], null), 'all')
-    assert.equal(decided([both], triage), 'both')
+    // A rule is for reading or for purging: bounding a purger must not make it a reader.
+    assert.equal(decided([both], triage), undefined)
+    assert.equal(decided([both, rule('reads')], triage), 'reads')
   })
 
   test('is for the callers of the rule alone, and the first rule that permits it decides', () => {

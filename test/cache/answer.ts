@@ -49,6 +49,12 @@ export class Failed extends GatewayError {
   }
 }
 
+/** Each resource has two keys here. */
+export function relatedTo(key: string): string[] {
+  const [resource = ''] = key.split('?')
+  return [resource, `${resource}?id`]
+}
+
 export type Fetch = (flight: Flight, validator: string | undefined) => Promise<Answer | Unchanged>
 
 export const brings =
@@ -99,6 +105,7 @@ export function tryCache(options: TryingOptions = {}): Tried {
     clock,
     cache,
     told,
-    read: (key, fetch, demand = {}, leaves = stays) => cache.read({ key, demand, leaves, fetch }),
+    read: (key, fetch, demand = {}, leaves = stays) =>
+      cache.read({ key, related: () => relatedTo(key), demand, leaves, fetch }),
   }
 }

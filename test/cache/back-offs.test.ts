@@ -36,18 +36,30 @@ test('what is told meanwhile is the failure itself, with the time to ask again',
   assert.equal(backOffs.of('other')?.allowsLastResort, false)
 })
 
-test('one that goes on failing rests twice as long each time, for a minute at most', () => {
+test('one that goes on failing rests twice as long each time: eight times as long at most, and never over a minute', () => {
   const { after, backOffs } = resting()
-  const rests = Array.from({ length: 9 }, () => {
+  const rests = (code: 'broken' | 'refused', key: string): number[] =>
+    Array.from({ length: 6 }, () => {
+      backOffs.failed(key, new Failed(code))
+      const ms = backOffs.of(key)?.retryAfterMs ?? 0
+      after(ms + 500)
+      return ms / 1000
+    })
+  assert.deepEqual(rests('broken', 'a'), [1, 2, 4, 8, 8, 8])
+  assert.deepEqual(rests('refused', 'b'), [10, 20, 40, 60, 60, 60])
+})
+
+test('one that has been let alone for a minute after its rest begins anew', () => {
+  const { after, backOffs } = resting()
+  const fail = (): number | undefined => {
     backOffs.failed('key', new Failed('broken'))
-    const ms = backOffs.of('key')?.retryAfterMs ?? 0
-    after(ms + 500)
-    return ms
-  })
-  assert.deepEqual(
-    rests,
-    [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000),
-  )
+    return backOffs.of('key')?.retryAfterMs
+  }
+  assert.equal(fail(), 1_000)
+  after(60_999)
+  assert.equal(fail(), 2_000)
+  after(62_000)
+  assert.equal(fail(), 1_000)
 })
 
 test('a failure never shortens what another asks for', () => {
@@ -66,7 +78,7 @@ test('a failure that is not of the key, or of nobody knows what, lets it be aske
 
 test('what is forgotten begins anew', () => {
   const { backOffs } = resting()
-  for (const forget of [() => backOffs.forget('key'), () => backOffs.forgetAll()]) {
+  for (const forget of [() => backOffs.succeeded('key'), () => backOffs.forget((key) => key === 'key')]) {
     backOffs.failed('key', new Failed('broken'))
     backOffs.failed('key', new Failed('broken'))
     forget()
@@ -75,6 +87,16 @@ test('what is forgotten begins anew', () => {
     assert.equal(backOffs.of('key')?.retryAfterMs, 1_000)
     forget()
   }
+})
+
+test('only what matches is forgotten', () => {
+  const { backOffs } = resting()
+  for (const key of ['a/1', 'a/2', 'ab/1']) backOffs.failed(key, new Failed('broken'))
+  backOffs.forget((key) => key.startsWith('a/'))
+  assert.deepEqual(
+    ['a/1', 'a/2', 'ab/1'].map((key) => backOffs.of(key) !== undefined),
+    [false, false, true],
+  )
 })
 
 test('resting keys are bounded in number: the one nobody has asked for the longest is forgotten', () => {

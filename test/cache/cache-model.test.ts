@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Answer, Demand, Found, Scope, Unchanged } from '../../src/cache/index.ts'
 import type { Flight } from '../../src/cache/flights.ts'
-import { answer, Failed, tryCache, type Tried } from './answer.ts'
+import { answer, Failed, relatedTo, tryCache, type Tried } from './answer.ts'
 import { type Ending, type Expected, Model, modelWindows } from './model.ts'
 
 interface Waiter {
@@ -55,7 +55,7 @@ class Real {
   }
 }
 
-const keys = ['a/1', 'a/2', 'b/1']
+const keys = ['a/1', 'a/1?id', 'a/2', 'b/1']
 
 /** What no model is needed for: nobody gets another key’s answer, or one that was purged after its trip began. */
 function assertDecent(real: Real, key: string, outcome: Waiter['outcome'], isStored: boolean): void {
@@ -219,7 +219,7 @@ class Purge extends Step {
       if (scope === 'everything') return true
       return 'group' in scope ? key.startsWith(`${scope.group}/`) : scope.keys.includes(key)
     }
-    model.purge(isPurged, scope === 'everything' || 'group' in scope)
+    model.purge(isPurged)
     real.tried.cache.purge(scope)
     for (const key of keys.filter(isPurged)) real.purgedAt.set(key, real.steps)
     return Promise.resolve()
@@ -300,7 +300,7 @@ const ending = fc.constantFrom<Ending>(
 const scope = fc.oneof(
   fc.constant<Scope>('everything'),
   fc.constantFrom<Scope>({ group: 'a' }, { group: 'b' }),
-  key.map((one): Scope => ({ keys: [one, `${one}?id`] })),
+  key.map((one): Scope => ({ keys: relatedTo(one) })),
 )
 const asks = fc.tuple(key, demand).map(([asked, how]) => new Ask(asked, how))
 const endings = fc.tuple(fc.nat({ max: 9 }), ending).map(([which, how]) => new End(which, how))

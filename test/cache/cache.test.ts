@@ -349,6 +349,50 @@ test('who demands no-cache gets a trip of its own, which the later ones join and
   assert.equal((await read('a/1', notToFetch)).entry.body, 'own')
 })
 
+test('a trip that has been overtaken is stored when it lands first: a stream of no-cache keeps nobody from being stored', async () => {
+  const { read } = tryCache()
+  const trips = [0, 1, 2].map(() => Promise.withResolvers<Answer>())
+  const waiting = trips.map(({ promise }) => read('a/1', () => promise, { noCache: true }))
+  for (const [n, { resolve }] of trips.entries()) {
+    resolve(answer(String(n)))
+    await waiting[n]
+    assert.equal((await read('a/1', notToFetch)).entry.body, String(n))
+  }
+})
+
+test('a refusal counts more than what was asked before it, though that lands later', async () => {
+  const { cache, read } = tryCache()
+  const earlier = Promise.withResolvers<Answer>()
+  const waiting = read('a/1', () => earlier.promise)
+  await assert.rejects(read('a/1', fails('refused', 403), { noCache: true }), { code: 'refused' })
+  earlier.resolve(answer('old'))
+  assert.deepEqual([(await waiting).entry.body, cache.store.entries], ['old', 0])
+})
+
+test('what is gone, or refused, is gone under every key of its resource', async () => {
+  for (const no of [brings('', { status: 404 }), brings('', { status: 410 }), fails('refused', 403)]) {
+    const { clock, cache, read } = tryCache()
+    for (const key of ['a/1', 'a/1?id', 'a/2']) await read(key, brings('body'))
+    clock.advance(100 * second)
+    await read('a/1?id', no).catch(() => undefined)
+    await assert.rejects(read('a/1', fails('broken')), { code: 'broken' })
+    assert.equal((await read('a/2', fails('broken'))).how, 'lastResort')
+    cache.close()
+  }
+})
+
+test('a refresh boards the trip of somebody who would not have it kept, and has it kept', async () => {
+  const { clock, read } = tryCache()
+  await read('a/1', brings('one'))
+  clock.advance(40 * second)
+  const trip = Promise.withResolvers<Answer>()
+  const fetching = read('a/1', () => trip.promise, { noStore: true })
+  assert.equal((await read('a/1', notToFetch)).how, 'stale')
+  trip.resolve(answer('two'))
+  assert.equal((await fetching).entry.body, 'two')
+  assert.equal((await read('a/1', notToFetch)).entry.body, 'two')
+})
+
 test('who demands no-cache gets no last resort', async () => {
   const { read } = tryCache()
   await read('a/1', brings('stored'))
@@ -481,7 +525,19 @@ test('once closed it starts no trip that nobody waits for, tells of none, and le
   assert.equal(cache.inTheAir, 1)
   trip.reject(await read('c/1', fails('broken')).catch((error: unknown) => error))
   await setImmediate()
+  cache.purge({ group: 'c' })
   assert.deepEqual([told, clock.pending], [[], 0])
   clock.advance(100 * second)
   assert.equal((await read('a/1', brings('two'), {}, stays)).how, 'expired')
+})
+
+test('once closed, a refusal takes away what it takes away, and a purge leaves no timer behind', async () => {
+  const { clock, cache, told, read } = tryCache()
+  await read('a/1', brings('one'))
+  cache.close()
+  clock.advance(100 * second)
+  await assert.rejects(read('a/1', fails('refused', 403)))
+  assert.deepEqual([cache.store.entries, told], [0, []])
+  cache.purge('everything')
+  assert.equal(clock.pending, 0)
 })

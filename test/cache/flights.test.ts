@@ -148,10 +148,10 @@ test('a flight that has not departed is called off when the last one leaves, and
   )
   first.abort(new Error('left'))
   await waiting[0]
-  assert.deepEqual([queued?.cancelled.aborted, queued?.isCurrent], [false, true])
+  assert.equal(queued?.cancelled.aborted, false)
   second.abort(new Error('left'))
   await waiting[1]
-  assert.deepEqual([queued?.cancelled.aborted, queued?.isCurrent], [true, false])
+  assert.equal(queued?.cancelled.aborted, true)
   const { result, isCollapsed } = await flights.join('key', () => Promise.resolve('anew'), stays)
   assert.deepEqual([result, isCollapsed], ['anew', false])
   assert.equal(flights.inTheAir, 0)
@@ -188,10 +188,10 @@ test('one that is on its way is not called off, whoever leaves', async () => {
   )
   caller.abort(new Error('left'))
   await waiting
-  assert.deepEqual([flown?.cancelled.aborted, flown?.isCurrent, flights.inTheAir], [false, true, 1])
+  assert.deepEqual([flown?.cancelled.aborted, flown?.counts, flights.inTheAir], [false, true, 1])
   trip.resolve('landed')
   await setImmediate()
-  assert.deepEqual([flown?.isCurrent, flights.inTheAir], [false, 0])
+  assert.equal(flights.inTheAir, 0)
 })
 
 test('one that nobody waits for is never called off, and is joined like any other', async () => {
@@ -203,6 +203,7 @@ test('one that nobody waits for is never called off, and is joined like any othe
     return trip.promise
   })
   flights.send('key', notToDepart)
+  assert.equal(sent?.isForKeeping, true)
   const caller = new AbortController()
   const leaving = assert.rejects(flights.join('key', notToDepart, until(caller)))
   const joined = flights.join('key', notToDepart, stays)
@@ -213,64 +214,91 @@ test('one that nobody waits for is never called off, and is joined like any othe
   assert.deepEqual(await joined, { result: 'landed', isCollapsed: true })
 })
 
-test('who overtakes flies at once, and whoever comes later joins that one', async () => {
-  const flights = createFlights<string>()
-  const [slow, fast] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
-  const seen: Flight[] = []
-  const watched = (trip: { readonly promise: Promise<string> }) => (flight: Flight) => {
-    seen.push(flight)
-    return departing(trip)(flight)
+test('who overtakes flies at once, whoever comes later joins that one, and the earlier one counts until it has landed', async () => {
+  for (const isLanding of [true, false]) {
+    const flights = createFlights<string>()
+    const [slow, fast] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
+    const seen: Flight[] = []
+    const watched = (trip: { readonly promise: Promise<string> }) => (flight: Flight) => {
+      seen.push(flight)
+      return departing(trip)(flight)
+    }
+    const first = flights.join('key', watched(slow), stays)
+    const bystander = flights.join('other', watched(slow), stays)
+    const overtaker = flights.overtake('key', watched(fast), stays)
+    const later = flights.join('key', notToDepart, stays)
+    const counts = (): boolean[] => seen.map((flight) => flight.counts)
+    assert.deepEqual([counts(), flights.inTheAir], [[true, true, true], 3])
+    if (isLanding) seen[2]?.lands()
+    assert.deepEqual(counts(), [!isLanding, true, true])
+    fast.resolve('new')
+    assert.deepEqual(await overtaker, { result: 'new', isCollapsed: false })
+    assert.deepEqual(await later, { result: 'new', isCollapsed: true })
+    // An earlier one that lands takes nothing from a later one.
+    const again = flights.overtake('key', watched(fast), stays)
+    seen[0]?.lands()
+    assert.equal(seen[3]?.counts, true)
+    slow.resolve('old')
+    assert.deepEqual(await first, { result: 'old', isCollapsed: false })
+    await Promise.all([bystander, again])
+    assert.equal(flights.inTheAir, 0)
   }
-  const first = flights.join('key', watched(slow), stays)
-  const overtaker = flights.overtake('key', watched(fast), stays)
-  const later = flights.join('key', notToDepart, stays)
-  assert.deepEqual([seen.map(({ isCurrent }) => isCurrent), flights.inTheAir], [[false, true], 2])
-  // The one that was overtaken lands, and takes nobody’s place.
-  slow.resolve('old')
-  assert.deepEqual(await first, { result: 'old', isCollapsed: false })
-  assert.equal(seen[1]?.isCurrent, true)
-  fast.resolve('new')
-  assert.deepEqual(await overtaker, { result: 'new', isCollapsed: false })
-  assert.deepEqual(await later, { result: 'new', isCollapsed: true })
-  assert.equal(flights.inTheAir, 0)
 })
 
-test('who waits for a detached flight gets its answer; who comes later starts another', async () => {
+test('one that was overtaken by a flight that was called off is outdated by the next one that lands, all the same', async () => {
   const flights = createFlights<string>()
-  const trips = new Map<string, PromiseWithResolvers<string>>()
-  const join = (key: string): Promise<unknown> => {
-    const trip = Promise.withResolvers<string>()
-    return flights.join(
-      key,
-      () => {
-        trips.set(key, trip)
-        return trip.promise
-      },
-      stays,
-    )
+  const trip = Promise.withResolvers<string>()
+  const seen: Flight[] = []
+  const queued = (flight: Flight): Promise<string> => {
+    seen.push(flight)
+    return trip.promise
   }
-  for (const [detach, detached] of [
-    [() => flights.detach('a/1'), ['a/1']],
-    [() => flights.detachAll('a/'), ['a/1', 'a/2']],
-    [() => flights.detachAll(''), ['a/1', 'a/2', 'ab/1']],
+  const caller = new AbortController()
+  const first = flights.join('key', queued, stays)
+  const called = assert.rejects(flights.overtake('key', queued, until(caller)))
+  caller.abort(new Error('left'))
+  await called
+  const third = flights.join('key', queued, stays)
+  seen[2]?.lands()
+  assert.deepEqual(
+    seen.map(({ counts }) => counts),
+    [false, false, true],
+  )
+  trip.resolve('')
+  await Promise.all([first, third])
+})
+
+test('who waits for a detached flight gets its answer, which does not count; who comes later starts another', async () => {
+  const isOfA = (key: string): boolean => key.startsWith('a/')
+  for (const [matches, detached] of [
+    [(key: string) => key === 'a/1', ['a/1']],
+    [isOfA, ['a/1', 'a/2']],
+    [() => true, ['a/1', 'a/2', 'ab/1']],
   ] as const) {
-    trips.clear()
-    const keys = ['a/1', 'a/2', 'ab/1']
-    const waiting = keys.map(join)
-    const before = new Map(trips)
-    detach()
-    trips.clear()
-    const later = keys.map(join)
-    assert.deepEqual([...trips.keys()], detached)
-    for (const [key, { resolve }] of before) resolve(`old ${key}`)
-    for (const [key, { resolve }] of trips) resolve(`new ${key}`)
-    const result = (at: number): unknown => keys[at] && `old ${keys[at]}`
-    for (const [at, each] of waiting.entries())
-      assert.partialDeepStrictEqual(await each, { result: result(at) })
-    for (const [at, each] of later.entries()) {
-      const isNew = detached.some((key) => key === keys[at])
-      assert.deepEqual(await each, { result: isNew ? `new ${keys[at]}` : result(at), isCollapsed: !isNew })
+    const flights = createFlights<string>()
+    const begun: { key: string; flight: Flight; trip: PromiseWithResolvers<string> }[] = []
+    const depart = (key: string) => (flight: Flight) => {
+      const trip = Promise.withResolvers<string>()
+      begun.push({ key, flight, trip })
+      return trip.promise
     }
+    const keys = ['a/1', 'a/2', 'ab/1']
+    const isDetached = (key: string): boolean => detached.some((one) => one === key)
+    const waiting = keys.map((key) => flights.join(key, depart(key), stays))
+    // Those that have been overtaken are detached, too.
+    for (const key of keys) waiting.push(flights.overtake(key, depart(key), stays))
+    flights.detach(matches)
+    for (const { key, flight } of begun) assert.equal(flight.counts, !isDetached(key))
+    const before = begun.length
+    const later = keys.map((key) => flights.join(key, depart(key), stays))
+    assert.deepEqual(
+      begun.slice(before).map(({ key }) => key),
+      detached,
+    )
+    for (const [at, { key, trip }] of begun.entries()) trip.resolve(`${at < before ? 'old' : 'new'} ${key}`)
+    for (const { result } of await Promise.all(waiting)) assert.match(result, /^old /)
+    for (const [at, { result }] of (await Promise.all(later)).entries())
+      assert.equal(result, `${isDetached(keys[at] ?? '') ? 'new' : 'old'} ${keys[at]}`)
     assert.equal(flights.inTheAir, 0)
   }
 })
@@ -294,4 +322,22 @@ test('what a flight brings is for keeping once one who lets it be kept has board
   assert.equal(flown?.isForKeeping, true)
   trip.resolve('landed')
   await Promise.all([first, second, third])
+})
+
+test('who wants an answer kept and waits for none boards the flight there is', async () => {
+  const flights = createFlights<string>()
+  const trip = Promise.withResolvers<string>()
+  let flown: Flight | undefined
+  const joined = flights.join(
+    'key',
+    (flight) => {
+      flown = flight
+      return trip.promise
+    },
+    { ...stays, keeps: false },
+  )
+  flights.send('key', notToDepart)
+  assert.equal(flown?.isForKeeping, true)
+  trip.resolve('landed')
+  assert.equal((await joined).result, 'landed')
 })

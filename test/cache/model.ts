@@ -3,6 +3,7 @@
  */
 
 import type { Demand, Outcome } from '../../src/cache/index.ts'
+import { relatedTo } from './answer.ts'
 
 /** Milliseconds, small, so that a few steps cross them all; `maxRetention` cuts the last one short. */
 export const modelWindows = {
@@ -31,8 +32,12 @@ export interface Trip {
   hasDeparted: boolean
   isForKeeping: boolean
   waiters: number[]
-  /** Who began it; absent when it was sent behind a stale answer, and is never called off. */
+  /** Who began it; absent when it was sent behind a stale answer. */
   readonly begunBy: number | undefined
+  /** A stale answer has been given on its account: it is not called off. */
+  isBehind: boolean
+  /** Neither purged nor outdated by a later one. */
+  counts: boolean
 }
 
 export type Expected =
@@ -80,14 +85,16 @@ export class Model {
     if (stored !== undefined && this.suits(stored, demand, false)) {
       const isFresh = this.now - stored.storedAt < (stored.isFound ? ends.fresh : ends.notFound)
       if (!isFresh && demand.onlyIfCached !== true && this.#mayRefresh(key)) {
-        this.#start(key, { begunBy: undefined, isForKeeping: true })
+        const behind = this.current.get(key) ?? this.#start(key, undefined)
+        behind.isBehind = true
+        behind.isForKeeping = true
       }
       return { how: isFresh ? 'hit' : 'stale', body: stored.body }
     }
     if (demand.onlyIfCached === true) return { error: 'notCached' }
     if (this.isResting(key)) return this.#afterFailure(key, demand, this.rests.get(key)?.code ?? '')
     const joined = demand.noCache === true ? undefined : this.current.get(key)
-    const trip = joined ?? this.#start(key, { begunBy: waiter, isForKeeping: false })
+    const trip = joined ?? this.#start(key, waiter)
     trip.waiters.push(waiter)
     trip.isForKeeping ||= demand.noStore !== true
     this.demands.set(waiter, demand)
@@ -95,7 +102,7 @@ export class Model {
   }
 
   #mayRefresh(key: string): boolean {
-    return this.lasting >= this.refreshesRestUntil && !this.isResting(key) && !this.current.has(key)
+    return this.lasting >= this.refreshesRestUntil && !this.isResting(key)
   }
 
   isResting(key: string): boolean {
@@ -104,13 +111,11 @@ export class Model {
 
   /** @returns what each who waited gets; `by` is the answer's body */
   end(trip: Trip, ending: Ending, by: string): Map<number, Expected> {
-    const isCurrent = this.current.get(trip.key) === trip
-    this.inTheAir.delete(trip.id)
-    if (isCurrent) this.current.delete(trip.key)
+    this.#land(trip)
     const brought = this.#brought(trip, ending, by)
     if (brought !== undefined) this.refreshesRestUntil = 0
-    if (isCurrent && brought !== undefined) this.#keep(trip, brought)
-    if (isCurrent && brought === undefined) this.#rest(trip.key, ending)
+    if (trip.counts && brought !== undefined) this.#keep(trip, brought)
+    if (trip.counts && brought === undefined) this.#rest(trip, ending)
     return new Map(
       trip.waiters.map((waiter): [number, Expected] => {
         const demand = this.demands.get(waiter) ?? {}
@@ -124,19 +129,27 @@ export class Model {
     for (const trip of this.inTheAir.values()) {
       if (!trip.waiters.includes(waiter)) continue
       trip.waiters = trip.waiters.filter((other) => other !== waiter)
-      if (trip.waiters.length > 0 || trip.begunBy === undefined || trip.hasDeparted) continue
-      this.inTheAir.delete(trip.id)
-      if (this.current.get(trip.key) === trip) this.current.delete(trip.key)
+      if (trip.waiters.length === 0 && !trip.isBehind && !trip.hasDeparted) this.#land(trip)
     }
   }
 
-  purge(isPurged: (key: string) => boolean, isWide: boolean): void {
+  #land(trip: Trip): void {
+    this.inTheAir.delete(trip.id)
+    if (this.current.get(trip.key) === trip) this.current.delete(trip.key)
+  }
+
+  #outdate({ id, key }: Trip): void {
+    for (const other of this.inTheAir.values()) if (other.key === key && other.id < id) other.counts = false
+  }
+
+  purge(isPurged: (key: string) => boolean): void {
     for (const map of [this.stored, this.current, this.rests]) {
-      for (const key of map.keys()) if (isPurged(key) || (isWide && map === this.rests)) map.delete(key)
+      for (const key of map.keys()) if (isPurged(key)) map.delete(key)
     }
+    for (const trip of this.inTheAir.values()) trip.counts &&= !isPurged(trip.key)
   }
 
-  #start(key: string, how: Pick<Trip, 'begunBy' | 'isForKeeping'>): Trip {
+  #start(key: string, begunBy: number | undefined): Trip {
     this.trips += 1
     const trip: Trip = {
       id: this.trips,
@@ -144,7 +157,10 @@ export class Model {
       held: this.find(key),
       hasDeparted: false,
       waiters: [],
-      ...how,
+      begunBy,
+      isBehind: false,
+      isForKeeping: false,
+      counts: true,
     }
     this.current.set(key, trip)
     this.inTheAir.set(trip.id, trip)
@@ -158,19 +174,30 @@ export class Model {
   }
 
   #keep(trip: Trip, brought: Stored): void {
+    this.#outdate(trip)
     this.rests.delete(trip.key)
+    if (!brought.isFound) this.#drop(trip.key)
     if (trip.isForKeeping) this.stored.set(trip.key, brought)
-    else if (!brought.isFound) this.stored.delete(trip.key)
   }
 
-  #rest(key: string, ending: Ending): void {
-    if (ending === 'refused') this.stored.delete(key)
+  #drop(key: string): void {
+    for (const each of relatedTo(key)) this.stored.delete(each)
+  }
+
+  #rest(trip: Trip, ending: Ending): void {
+    const { key } = trip
+    if (ending === 'refused') {
+      this.#drop(key)
+      this.#outdate(trip)
+    }
     if (ending === 'shut') {
       this.refreshesRestUntil = this.lasting + 2_000
       return
     }
     const first = ending === 'refused' ? 10_000 : 1_000
-    const forMs = Math.min(60_000, Math.max(first, 2 * (this.rests.get(key)?.forMs ?? 0)))
+    const before = this.rests.get(key)
+    const doubled = before !== undefined && this.lasting < before.until + 60_000 ? 2 * before.forMs : 0
+    const forMs = Math.min(60_000, 8 * first, Math.max(first, doubled))
     this.rests.set(key, { code: ending, forMs, until: this.lasting + forMs })
   }
 

@@ -106,5 +106,5 @@ test('waiting for a token is part of the deadline', async () => {
   clock.advance(10_000)
   const reply = await asking
   replies.push(reply)
-  assert.deepEqual(verdict(reply), [504, 'graphTimedOut', undefined])
+  assert.deepEqual(verdict(reply), [503, 'tokenUnavailable', '1'])
 })

@@ -136,13 +136,22 @@ for (const status of [301, 302, 303, 307, 308]) {
   })
 }
 
-for (const status of [201, 204, 206, 304, 400, 405, 418, 451]) {
-  test(`a ${status} of Graph is a 502, asked for once and not stored`, async () => {
+const graphsError = JSON.stringify({ error: { code: 'BadRequest', message: 'm' } })
+
+for (const [status, body, code] of [
+  ...[201, 204, 206, 304].map((n) => [n, '', 'graphAnswerInvalid'] as const),
+  // Graph's own "no", and somebody else's; a 403 is one from whomever it comes.
+  ...[400, 405, 418, 451].map((n) => [n, graphsError, 'graphRefused'] as const),
+  ...[400, 402, 407, 451].map((n) => [n, '<html>', 'graphAnswerInvalid'] as const),
+  ...['', '<html>', graphsError].map((content) => [403, content, 'graphRefused'] as const),
+  // Of the connection, or of the moment.
+  ...[408, 421, 425, 431].map((n) => [n, graphsError, 'graphFailed'] as const),
+] as const) {
+  test(`a ${status} of Graph with ${JSON.stringify(body.slice(0, 9))} is a 502 ${code}, asked for once and not stored`, async () => {
     const { path } = placeSession(world)
-    world.emulator.fail('graph', { kind: 'body', status, headers: json, body: '' })
+    world.emulator.fail('graph', { kind: 'body', status, headers: json, body })
     const { result, calls, exchanges } = await costOf(world, () => world.ask(path))
     replies.push(result)
-    const code = status < 400 ? 'graphAnswerInvalid' : 'graphRefused'
     assert.deepEqual([...verdict(result), calls, exchanges], [502, code, undefined, 1, 0])
     clock.advance(10_000)
     assert.equal((await world.ask(path)).status, 200)

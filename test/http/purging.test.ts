@@ -5,7 +5,7 @@ import { createHeldSink } from '../audit/held-sink.ts'
 import { createFakeClock } from '../world/fake-clock.ts'
 import { sendRaw } from '../world/raw.ts'
 import { type Reply, sessionId, startWorld, type World, workspacePath } from '../world/world.ts'
-import { assertRefusal, readAnswers, sharedWorld } from '../security/wire.ts'
+import { assertRefusal, readAnswers, sharedWorld, until } from '../security/wire.ts'
 
 const guid = '17aafe23-ab95-3b37-9546-56dec5ac0218'
 
@@ -127,9 +127,12 @@ describe('a purge', () => {
     assert.equal(statuses.at(-1), 429)
   })
 
-  test('gives no right to read', async () => {
-    const token = await world().workloadToken('ops')
-    assert.equal((await world().ask(paths.here, { token })).status, 403)
+  test('gives no right to read, not even what may be purged', async () => {
+    for (const who of ['ops', 'team-a']) {
+      const token = await world().workloadToken(who)
+      const path = paths.here.replace('default', 'team-a')
+      assert.equal((await world().ask(path, { token })).status, 403)
+    }
   })
 
   test('needs a token', async () => {
@@ -194,6 +197,23 @@ describe('a purge', () => {
     assert.equal((await left()).length, 4)
   })
 
+  test('does nothing that stands behind what can be read in two ways', async () => {
+    const token = await world().workloadToken('ops')
+    const head = (path: string, lines = ''): string =>
+      `DELETE ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n${lines}\r\n`
+    for (const first of [
+      head('/cache/workspaces/other', 'Host: y\r\n'),
+      `${head('/cache/workspaces/other', 'Content-Length: 5\r\n')}hello`,
+      `GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello`,
+    ]) {
+      const { text, isClosed } = await sendRaw(first + head('/cache'), {
+        port: world().gateway.managementAddress.port,
+      })
+      assert.deepEqual([text.match(/HTTP\/1\.1 /g)?.length, isClosed], [1, true])
+      assert.equal((await left()).length, 4)
+    }
+  })
+
   test('is nothing that the public port knows', async () => {
     const token = await world().workloadToken('ops')
     assert.equal((await world().ask('/cache', { method: 'DELETE', token })).status, 405)
@@ -231,6 +251,23 @@ test('a purge whose record cannot be handed over is a 503, and is done', async (
   assert.deepEqual([reply.status, reply.json.error.code], [503, 'auditUnavailable'])
   flow()
   assert.match(String((await world.ask()).headers['cache-status']), /fwd=uri-miss/)
+})
+
+test('a purge that waits for its record is answered before a draining gateway ends', async () => {
+  const { sink, written, flow } = createHeldSink()
+  await using world = await startWorld({ auditSink: sink })
+  const purging = purge(world, '/cache')
+  await written(1)
+  const drained = world.gateway.drain()
+  await until('the public port is closed', () =>
+    world.ask().then(
+      () => false,
+      () => true,
+    ),
+  )
+  flow()
+  assert.equal((await purging).status, 200)
+  await drained
 })
 
 test('the management port speaks TLS where it is told to, and nothing else', async () => {

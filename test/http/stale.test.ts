@@ -84,6 +84,23 @@ describe('an answer past its freshness', () => {
     assert.deepEqual(told(await world().ask(path)), [404, 'session-gateway; hit; ttl=5', '0'])
   })
 
+  test('goes in every variant when Graph has lost the session, or refuses it', async () => {
+    const { emulator } = world()
+    for (const status of [404, 403]) {
+      const { path } = placeSession(world())
+      const [whole, id, names] = [path, `${path}?$select=id`, `${path}?$select=displayName,id`] as const
+      for (const variant of [whole, id, names]) assert.equal((await world().ask(variant)).status, 200)
+      clock.advance(31_000)
+      emulator.fail('graph', { kind: 'status', status })
+      assert.equal((await world().ask(id)).status, 200)
+      await untilQuiet(world())
+      for (const variant of [whole, names]) {
+        const how = (await world().ask(variant)).headers['cache-status']
+        assert.equal(how, 'session-gateway; fwd=uri-miss; fwd-status=200; stored')
+      }
+    }
+  })
+
   test('goes when Graph refuses the session, behind the last caller who gets it, and the log says so', async () => {
     const { emulator, logs } = world()
     const { path } = placeSession(world())

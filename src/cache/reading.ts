@@ -1,10 +1,28 @@
 /**
- * What the cache has found, and how: RFC 9211 in our words.
+ * A read, from the outside: what is asked of the cache, and what it found, and how (RFC 9211 in our words).
  *
  * @module
  */
 
-import type { Entry } from './entry.ts'
+import type { Demand } from './demand.ts'
+import type { Answer, Entry, Unchanged } from './entry.ts'
+import type { Flight } from './flights.ts'
+
+export interface Asking {
+  /** `group/rest`: what is purged together stands before the first slash. */
+  readonly key: string
+  /** The keys of everything that is kept of the same resource, this one included: what is gone is gone under all. */
+  readonly related: () => readonly string[]
+  readonly demand: Demand
+  /** Aborts when the caller leaves. */
+  readonly leaves: AbortSignal
+  /**
+   * One trip for this key; it alone decides what may be stored, by resolving.
+   *
+   * @param validator of the answer that is held; only then may it bring `Unchanged`
+   */
+  readonly fetch: (flight: Flight, validator: string | undefined) => Promise<Answer | Unchanged>
+}
 
 export interface Found {
   readonly entry: Entry
@@ -19,7 +37,7 @@ export interface Found {
 /** How an answer came about, in one word: for records and metrics. */
 export type Outcome =
   | 'hit'
-  /** Not fresh any more, and being refreshed. */
+  /** Not fresh any more; a refresh is under way, unless it would be in vain. */
   | 'stale'
   | 'miss'
   /** What was stored needed asking about. */
