@@ -143,7 +143,6 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     const until = clock.monotonic() + config.server.drain.timeout
     health.drain()
     await pause(clock, config.server.drain.delay)
-    cache.close()
     publicServer.closeConnectionsAsTheyAnswer()
     publicServer.server.close()
     publicServer.server.closeIdleConnections()

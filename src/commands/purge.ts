@@ -43,7 +43,7 @@ export async function purge(options: PurgeOptions): Promise<number> {
       if (isPurged) say(`${address}  ${said}`)
       else complain(`${address}  not purged: ${said}`)
     }
-    return outcomes.every(({ isPurged }) => isPurged) ? 0 : 1
+    return exitCodeOf(outcomes)
   } catch (error) {
     complain(reasonOf(error))
     return 1
@@ -63,6 +63,11 @@ export interface Outcome {
   readonly address: string
   readonly isPurged: boolean
   readonly said: string
+}
+
+/** One replica that still gives out what should be gone is one too many. */
+export function exitCodeOf(outcomes: readonly Outcome[]): number {
+  return outcomes.length > 0 && outcomes.every(({ isPurged }) => isPurged) ? 0 : 1
 }
 
 export type Resolve = (hostname: string) => Promise<readonly Replica[]>

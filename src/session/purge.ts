@@ -6,7 +6,7 @@
 
 import { InvalidRequest, UnknownPurge } from './errors.ts'
 import { canonicalSessionId, canonicalWorkspaceId } from './request.ts'
-import { assertSaneTarget, decodePathSegments, lowerCase } from './target.ts'
+import { decodePathSegments, lowerCase } from './target.ts'
 
 export interface PurgeRequest {
   /** `null`: every workspace. */
@@ -23,7 +23,6 @@ export interface PurgeRequest {
  * @throws {UnknownPurge} 404
  */
 export function parsePurgeRequest(target: string): PurgeRequest {
-  assertSaneTarget(target)
   if (target.includes('?')) throw new InvalidRequest('A purge takes no query.')
   const [root = '', workspaces, workspaceId, sessions, sessionId, ...more] = decodePathSegments(target)
   const names = [root, workspaces ?? 'workspaces', sessions ?? 'sessions'].map(lowerCase)

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
-import { purgeReplicas } from '../../src/commands/purge.ts'
+import { exitCodeOf, purgeReplicas } from '../../src/commands/purge.ts'
 import { sessionId } from '../world/world.ts'
 import { sharedWorld } from '../security/wire.ts'
 import { run } from './program.ts'
@@ -111,6 +111,7 @@ describe('session-gateway purge', () => {
       missed.map(({ isPurged }) => isPurged),
       [false, false],
     )
+    assert.deepEqual([both, missed, [...both, ...missed], []].map(exitCodeOf), [0, 1, 1, 1])
     assert.equal(missed[0]?.said, '503 busy (request-id none)')
     assert.match(String(missed[1]?.said), /ECONNREFUSED/)
   })

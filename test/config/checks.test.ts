@@ -116,6 +116,7 @@ test('the windows of the cache are in order, and each that is not is named', asy
       ],
     ],
     ['{ staleWhileRevalidate: 0s, staleIfError: 0s }', []],
+    ['{ freshFor: 1m, notFoundFor: 1m, maxRetention: 1m }', []],
     ['{ freshFor: 2m, maxRetention: 1m }', ['cache.freshFor: must not be longer than cache.maxRetention']],
     [
       '{ notFoundFor: 2m, maxRetention: 1m }',

@@ -225,8 +225,11 @@ describe('when Graph fails', () => {
     emulator.fail('graph', { kind: 'status', status: 429, retryAfter: '30' })
     assert.equal((await world().ask(absent.path)).status, 503)
     const { calls } = emulator.graph
+    const logged = world().logs.length
     assert.deepEqual(told(await world().ask(kept.path)), lastResort('; detail=graphThrottled', 100))
     assert.equal(emulator.graph.calls, calls)
+    // That the gate is shut has been said when it was shut, and is not said for every answer.
+    assert.deepEqual(world().logs.slice(logged), [])
     clock.advance(30_000)
     assert.deepEqual(told(await world().ask(kept.path)).slice(0, 2), [
       200,

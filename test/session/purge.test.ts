@@ -52,6 +52,8 @@ test('anything else purges nothing', () => {
   ]) {
     assert.throws(() => parsePurgeRequest(target), /./, target)
   }
+  assert.throws(() => parsePurgeRequest('/cache?all=true'), { status: 400, message: /no query/ })
+  assert.throws(() => parsePurgeRequest('/cache/default'), { status: 404, message: /\/cache\/workspaces\// })
 })
 
 test('the keys of a session are those that questions about it have, all of them, each once', () => {
