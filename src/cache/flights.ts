@@ -18,7 +18,7 @@ export interface Flight {
   readonly cancelled: AbortSignal
   /** From here on it flies to its end. */
   departs(): void
-  /** What it brings counts for its key: it has not been detached, and no flight that overtook it has landed. */
+  /** What it brings counts for its key: it has been neither detached nor called off, and no later flight has landed. */
   readonly counts: boolean
   /** From here on what earlier flights of its key bring counts no more. */
   lands(): void
@@ -106,6 +106,7 @@ class Flying<Result> implements Flight {
   leave(): boolean {
     this.#waiting -= 1
     if (this.#waiting > 0 || this.#hasDeparted) return false
+    this.#counts = false
     this.#cancelling.abort()
     return true
   }

@@ -43,7 +43,8 @@ class Real {
         validator,
         begunAt: this.steps,
       }
-      flight.cancelled.addEventListener('abort', () => trip.reject(new Error('called off')))
+      // However it ends then, it is as if it had never been.
+      flight.cancelled.addEventListener('abort', () => trip.reject(new Failed('refused')))
       this.trips.set(this.tripsBegun, trip)
       return trip.promise
     }
