@@ -156,9 +156,8 @@ export function createCache({ store, windows, clock, random, observer }: CacheOp
   function failed({ key, related }: Asking, error: unknown, flight: Flight): void {
     backOffs.failed(key, error)
     if (!(error instanceof GatewayError)) return
-    if (error.backOffMs === undefined && error.retryAfterMs !== undefined) {
-      refreshesRestUntil = clock.monotonic() + error.retryAfterMs
-    }
+    // It has named a time for all of Graph, and not for this key.
+    if (error.retryAfterMs !== undefined) refreshesRestUntil = clock.monotonic() + error.retryAfterMs
     if (find(key) !== undefined && !isClosed) observer.failedBehind(error)
     if (error.allowsLastResort) return
     // Not an outage but a "no": what we kept is not ours to give any more.

@@ -241,6 +241,7 @@ describe('a purge', () => {
     // A rule is for reading or for purging: bounding a purger must not make it a reader.
     assert.equal(decided([both], triage), undefined)
     assert.equal(decided([both, rule('reads')], triage), 'reads')
+    assert.doesNotMatch(denial([both], triage).message, /\$select/)
   })
 
   test('is for the callers of the rule alone, and the first rule that permits it decides', () => {

@@ -41,6 +41,16 @@ test('a second 401 in a row is a 502, and the next exchange is forced no sooner 
   assert.deepEqual(await asked(), { status: 502, calls: 2, exchanges: 1 })
 })
 
+test('a key that met a 401 rests for a second: it is our token that was refused, and not the session', async () => {
+  const { path } = placeSession(world)
+  emulator.fail('graph', { kind: 'status', status: 401 }, 2)
+  assert.equal((await world.ask(path)).status, 502)
+  clock.advance(999)
+  assert.equal((await costOf(world, () => world.ask(path))).calls, 0)
+  clock.advance(1)
+  assert.equal((await world.ask(path)).status, 200)
+})
+
 test('twenty keys that meet a 401 at once share one exchange, and all are answered', async () => {
   const placed = Array.from({ length: 20 }, () => placeSession(world))
   emulator.entra.revokeTokens()
