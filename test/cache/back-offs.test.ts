@@ -107,3 +107,11 @@ test('resting keys are bounded in number: the one nobody has asked for the longe
   assert.equal(backOffs.of('key-1'), undefined)
   assert.ok(backOffs.of('key-0') && backOffs.of('key-2') && backOffs.of('one too many'))
 })
+
+test('a failure that is not of the key leaves its rest as it was', () => {
+  const { backOffs } = resting()
+  for (const code of ['broken', 'shut'] as const) backOffs.failed('key', new Failed(code))
+  assert.equal(backOffs.of('key')?.retryAfterMs, 1_000)
+  backOffs.failed('key', new Failed('broken'))
+  assert.equal(backOffs.of('key')?.retryAfterMs, 2_000)
+})
