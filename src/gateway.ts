@@ -9,7 +9,6 @@
 import type { AddressInfo } from 'node:net'
 import type { Writable } from 'node:stream'
 import { createAccess } from './access/index.ts'
-import { createTrail } from './audit/index.ts'
 import type { Callers } from './callers/index.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/index.ts'
@@ -23,7 +22,7 @@ import {
   listen,
   type TlsFiles,
 } from './http/index.ts'
-import { cacheFor, callersFor, type Environment, outboundFor, tlsFor, tokensFor } from './parts.ts'
+import { cacheFor, callersFor, type Environment, trailFor, outboundFor, tlsFor, tokensFor } from './parts.ts'
 import { createMetrics, type Log, type Metrics } from './telemetry/index.ts'
 import { roleMissingRemedy, type TokenProvider } from './token/index.ts'
 
@@ -33,36 +32,38 @@ export interface Gateway extends AsyncDisposable {
   readonly managementAddress: AddressInfo
   /** Becomes unready, goes on for `drain.delay`, finishes what has been asked, flushes the trail, stops. */
   drain(): Promise<void>
+  /** Resolves when it can never answer again, with why: what is left is to drain, and to start anew. */
+  readonly lost: Promise<string>
+  /** The file of audit records has been moved away: a new one is begun. */
+  reopenAudit(): Promise<void>
   /** Stops at once. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 export interface Surroundings {
   readonly log: Log
-  /** Where audit records go. */
-  readonly auditSink: Writable
+  /** Where audit records go, unless the configuration names a file. */
+  readonly stdout: Writable
+  /** Of this program; every record names it. */
+  readonly version: string
   readonly env: Environment
   readonly clock?: Clock
   /** 0 ≤ n < 1. */
   readonly random?: () => number
 }
 
-/** Records waiting for a sink that does not keep up; some 5,000 reads. */
-const maxPendingAuditBytes = 4 * 1024 * 1024
 const drainPollMs = 20
 /** How long the last records may take; a sink that is stuck has had its time. */
 const lastRecordsMs = 1_000
 
 /** @throws {StartFailure} a file cannot be read, or an address cannot be listened on */
 export async function startGateway(config: Config, surroundings: Surroundings): Promise<Gateway> {
-  const { log, auditSink, clock = systemClock, random = Math.random } = surroundings
+  const { log, clock = systemClock, random = Math.random } = surroundings
   await using starting = new AsyncDisposableStack()
 
   const outbound = await outboundFor(config, clock)
   starting.defer(() => outbound.close())
   const gate = createGate(clock.monotonic)
-  const trail = createTrail({ sink: auditSink, maxPendingBytes: maxPendingAuditBytes })
-
   const metrics: Metrics = createMetrics({
     inFlight: () => publicServer.inFlight,
     cacheEntries: () => cache.store.entries,
@@ -71,8 +72,14 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     tripsInTheAir: () => cache.inTheAir,
     gateShutSeconds: () => gate.shutForMs / 1000,
     auditPendingBytes: () => trail.pendingBytes,
+    auditRecords: () => trail.taken,
+    auditBlocked: () => (trail.problem === undefined ? 0 : 1),
     ready: () => (health.isReady ? 1 : 0),
   })
+
+  const trail = await trailFor(config, { ...surroundings, clock, metrics })
+  // Last of all: whatever ends before it may still have something to record.
+  starting.defer(() => Promise.race([trail.close(), pause(clock, lastRecordsMs)]))
 
   const cache = cacheFor(config.cache, { clock, random, log, metrics })
   starting.defer(() => cache.close())
@@ -104,6 +111,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const health = createHealth({
     canServe: () => tokens.state !== 'none' && callers.canVerify,
     auditProblem: () => trail.problem,
+    needsAudit: config.audit.delivery === 'before-response',
     degraded: () => degradations({ tokens, callers, gate, tls, managementTls }),
     startupGraceMs: config.server.startupGrace,
     now: clock.monotonic,
@@ -137,6 +145,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const { address } = starting.use(
     await listen(publicServer.server, { ...config.server.listen, key: 'server.listen' }),
   )
+  trail.open()
   const running = starting.move()
 
   async function drain(): Promise<void> {
@@ -154,7 +163,14 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     await running.disposeAsync()
   }
 
-  return { address, managementAddress, drain, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  return {
+    address,
+    managementAddress,
+    drain,
+    lost: trail.gone.then((why) => `the audit sink is gone: ${why}`),
+    reopenAudit: () => trail.reopen(),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
 }
 
 function degradations(parts: {

@@ -46,7 +46,7 @@ program
   .option(...configFiles)
   .action(async ({ config = [] }: { config?: string[] }) => {
     const { serve } = await import('./commands/serve.ts')
-    process.exitCode = await serve(config)
+    process.exitCode = await serve(config, packageJson.version)
   })
 
 program
@@ -95,7 +95,11 @@ program
   .option('--once', 'exit after the story: 0 only if every step did what it says')
   .action(async ({ once = false }: { once?: boolean }) => {
     const { demo } = await import('./commands/demo/index.ts')
-    process.exitCode = await demo({ once, configFile: new URL('config/demo.yaml', packageRoot) })
+    process.exitCode = await demo({
+      once,
+      configFile: new URL('config/demo.yaml', packageRoot),
+      version: packageJson.version,
+    })
   })
 
 program

@@ -7,7 +7,9 @@
 
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import type { Writable } from 'node:stream'
 import { getHeapStatistics } from 'node:v8'
+import { openTrail, type Trail } from './audit/index.ts'
 import { type Cache, createCache, createMemoryStore } from './cache/index.ts'
 import {
   type Callers,
@@ -133,6 +135,25 @@ export function cacheFor(
         if (backOffMs === undefined && receivedStatus === undefined) return
         log.warn({ code, reason }, 'Graph failed where an older answer is at hand')
       },
+    },
+  })
+}
+
+export function trailFor(
+  { audit, identity: { tenantId } }: Config,
+  { stdout, version, clock, log, metrics }: Omit<Tools, 'outbound'> & { stdout: Writable; version: string },
+): Promise<Trail> {
+  return openTrail(audit, {
+    stdout,
+    version,
+    tenantId,
+    clock,
+    observer: {
+      failing: (reason) => log.error({ reason }, 'the audit sink fails'),
+      blocked: (reason) => log.error({ reason }, 'records cannot be written: see audit.delivery'),
+      flowing: (missed) => log.warn({ missed }, 'records are written again'),
+      missed: (count) => metrics.auditMissed(audit.delivery, count),
+      head: (head) => log.info({ ...head }, 'audit chain head'),
     },
   })
 }

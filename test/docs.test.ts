@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { formatRecord } from '../src/audit/index.ts'
+import { createChain } from '../src/audit/chain.ts'
+import { createRecordFormat } from '../src/audit/record.ts'
 import { createMetrics } from '../src/telemetry/index.ts'
 
 const read = (path: string): string => readFileSync(path, 'utf8')
@@ -13,32 +15,62 @@ function firstColumn(page: string): Set<string> {
   return new Set(rows.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name)))
 }
 
+/** Every path in an object, lists passed through: `actor.user.uid`. */
+function pathsOf(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return value.flatMap((item) => pathsOf(item, path))
+  if (typeof value !== 'object' || value === null) return [path]
+  return Object.entries(value).flatMap(([key, item]) => pathsOf(item, path === '' ? key : `${path}.${key}`))
+}
+
 test('the page on audit records names every field, and no other', () => {
-  const whole = formatRecord({
-    action: 'read',
-    time: 0,
-    durationMs: 1,
-    requestId: 'a',
-    clientRequestId: 'b',
-    peer: '127.0.0.1',
-    caller: {
-      issuer: 'cluster',
-      subject: 's',
-      tokenId: 't',
-      workload: { namespace: 'n', serviceAccount: 'a', pod: 'p' },
-    },
-    asked: { workspaceId: 'default', sessionId: 's', select: null },
-    rule: 'r',
-    status: 200,
-    refusal: { code: 'c', reason: 'r' },
-    outcome: 'hit',
-    graphFailure: 'f',
-    trip: { clientRequestId: 'c', requestId: 'r' },
-  })
-  assert.deepEqual(
-    [...firstColumn(read('docs/reference/audit.md'))].toSorted(),
-    Object.keys(JSON.parse(whole)).toSorted(),
-  )
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const chain = createChain(privateKey)
+  const format = createRecordFormat({ version: '1', tenantId: 't', hostName: 'h' })
+  const repeated = { count: 2, from: 1, until: 2 }
+  const link = { chainUid: 'u', sequence: 1, fingerprint: 'f' }
+  const lines = [
+    chain.seal(
+      format.event({ name: 'chain.open', time: 1, uid: 'u', detail: { previous: link, cutBytes: 1 } }, 1),
+      true,
+    ),
+    chain.seal(format.event({ name: 'requests.refused', time: 1, uid: 'u', repeated }, 1)),
+    ...[{}, { ip: '127.0.0.1', port: 1 }].map((peer) =>
+      chain.seal(
+        format.request(
+          {
+            action: 'read',
+            time: 0,
+            durationMs: 1,
+            requestId: 'a',
+            clientRequestId: 'b',
+            method: 'GET',
+            peer,
+            caller: {
+              issuer: 'cluster',
+              subject: 's',
+              tokenId: 't',
+              workload: { namespace: 'n', serviceAccount: 'a', pod: 'p' },
+            },
+            asked: { workspaceId: 'default', sessionId: 's', select: null },
+            rule: 'r',
+            status: 200,
+            refusal: { code: 'c', reason: 'r' },
+            isWithheld: true,
+            outcome: 'hit',
+            graphFailure: 'f',
+            trip: { clientRequestId: 'c', requestId: 'r' },
+            repeated,
+          },
+          1,
+        ),
+      ),
+    ),
+    chain.seal(
+      format.request({ action: 'read', time: 0, durationMs: 1, requestId: 'a', peer: {}, status: 401 }, 1),
+    ),
+  ]
+  const inRecords = new Set(lines.flatMap((line) => pathsOf(JSON.parse(line))))
+  assert.deepEqual([...firstColumn(read('docs/reference/audit.md'))].toSorted(), [...inRecords].toSorted())
 })
 
 test('the page on operations names every metric, and no other', async () => {
@@ -51,6 +83,8 @@ test('the page on operations names every metric, and no other', async () => {
     tripsInTheAir: zero,
     gateShutSeconds: zero,
     auditPendingBytes: zero,
+    auditRecords: zero,
+    auditBlocked: zero,
     ready: zero,
   })
   const { text } = await metrics.expose()

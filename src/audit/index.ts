@@ -1,2 +1,5 @@
-export { formatRecord, type AuditRecord } from './record.ts'
-export { createTrail, AuditUnavailable, type Trail, type TrailOptions } from './trail.ts'
+export type { Link } from './chain.ts'
+export { AuditUnavailable } from './errors.ts'
+export { openTrail } from './open.ts'
+export type { AuditRecord } from './record.ts'
+export type { Trail, TrailObserver } from './trail.ts'

@@ -1,10 +1,24 @@
 /**
- * One audit record: who asked what, what was decided and what left. One line of JSON, in ASCII.
+ * One audit record: who asked what, what was decided and what left.
  *
- * Never in it: a token, a secret, a session's display name. docs/reference/audit.md describes every field.
+ * As a line it is an OCSF 1.8.0 API Activity event (class 6003), pinned; what OCSF has no place for stands under
+ * `unmapped`. docs/reference/audit.md describes every field. Never in it: a token, a secret, a session's display name.
  *
  * @module
  */
+
+import { quote, quoteShort } from './text.ts'
+
+export interface AuditCaller {
+  readonly issuer: string
+  readonly subject: string
+  readonly tokenId?: string
+  readonly workload?: {
+    readonly namespace: string
+    readonly serviceAccount: string
+    readonly pod?: string
+  }
+}
 
 export interface AuditRecord {
   readonly action: 'read' | 'purge'
@@ -13,27 +27,20 @@ export interface AuditRecord {
   readonly durationMs: number
   /** Ours; also in the answer's `request-id`. */
   readonly requestId: string
-  /** The caller's `client-request-id`, if it sent one. */
+  /** The caller's `client-request-id`, if it sent one; letters, digits, `.`, `_` and `-`. */
   readonly clientRequestId?: string | undefined
+  readonly method?: string | undefined
   /** The socket's other end. */
-  readonly peer: string
-  readonly caller?:
-    | {
-        readonly issuer: string
-        readonly subject: string
-        readonly tokenId?: string
-        readonly workload?: {
-          readonly namespace: string
-          readonly serviceAccount: string
-          readonly pod?: string
-        }
-      }
-    | undefined
+  readonly peer: { readonly ip?: string | undefined; readonly port?: number | undefined }
+  /** The same object for the same caller, request after request: what it becomes is made once. */
+  readonly caller?: AuditCaller | undefined
+  /** Ids and names of the canonical form: nothing in them needs escaping. */
   readonly asked?:
     | {
         /** `null`, in a purge: every one. */
         readonly workspaceId: string | null
         readonly sessionId: string | null
+        /** `null`: every property. Absent in a purge. */
         readonly select?: readonly string[] | null
       }
     | undefined
@@ -43,49 +50,170 @@ export interface AuditRecord {
   readonly status: number
   /** What went wrong, with a code for programs and a reason for people. */
   readonly refusal?: { readonly code: string; readonly reason?: string | undefined } | undefined
+  /** An answer that has a record already did not leave after all. */
+  readonly isWithheld?: boolean | undefined
   /** How the cache came by the answer. */
   readonly outcome?: string | undefined
   /** Why the answer is a last resort: the code of Graph's failure. */
   readonly graphFailure?: string | undefined
   /** The trip to Graph that brought or confirmed the answer, perhaps long ago. */
   readonly trip?: { readonly clientRequestId: string; readonly requestId?: string } | undefined
+  /** So many alike, of which this is the first. */
+  readonly repeated?: Repeated | undefined
 }
 
-/** One line, newline included. */
-export function formatRecord(record: AuditRecord): string {
-  const { caller, asked, refusal, trip } = record
-  return `${toAscii(
-    JSON.stringify({
-      type: 'audit',
-      level: 'info',
-      action: record.action,
-      time: new Date(record.time).toISOString(),
-      durationMs: Math.round(record.durationMs * 1000) / 1000,
-      requestId: record.requestId,
-      clientRequestId: record.clientRequestId,
-      peer: record.peer,
-      issuer: caller?.issuer,
-      subject: caller?.subject,
-      tokenId: caller?.tokenId,
-      namespace: caller?.workload?.namespace,
-      serviceAccount: caller?.workload?.serviceAccount,
-      pod: caller?.workload?.pod,
-      workspace: asked && (asked.workspaceId ?? '*'),
-      session: asked && (asked.sessionId ?? '*'),
-      select: asked?.select === null ? '*' : asked?.select,
-      rule: record.rule,
-      status: record.status,
-      refusal: refusal?.code,
-      reason: refusal?.reason,
-      cache: record.outcome,
-      graphFailure: record.graphFailure,
-      graphClientRequestId: trip?.clientRequestId,
-      graphRequestId: trip?.requestId,
-    }),
-  )}\n`
+export interface Repeated {
+  readonly count: number
+  /** Epoch milliseconds of the first and of the last. */
+  readonly from: number
+  readonly until: number
 }
 
-/** Every UTF-16 unit beyond ASCII as an escape: the trail writes bytes, and a log reader may guess any encoding. */
-function toAscii(json: string): string {
-  return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+/** What stands in every record of one process. */
+export interface Origin {
+  readonly version: string
+  /** The tenant whose sessions are read. */
+  readonly tenantId: string
+  readonly hostName: string
+}
+
+/** No record is longer, in bytes: collectors split lines at 16 KiB. */
+export const longestRecord = 8 * 1024
+
+/** A line up to where its `unmapped` ends: what is put there in addition, and `}}`, are still to come. */
+export type OpenLine = string
+
+const classUid = 6003
+const activities = { read: [2, 'Read'], purge: [99, 'Purge'] } as const
+const operations = { read: 'session.get', purge: 'cache.purge' } as const
+/** OCSF has these and no others. */
+const methods = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE'])
+
+const success = 1
+const failure = 2
+const severity = { informational: 1, low: 2, high: 4 } as const
+
+const callerParts = new WeakMap<AuditCaller, string>()
+
+export interface RecordFormat {
+  /** @param sequence the record's number in its process's trail, from 1 */
+  readonly request: (record: AuditRecord, sequence: number) => OpenLine
+  /** What happens to the trail itself. */
+  readonly event: (event: TrailEvent, sequence: number) => OpenLine
+}
+
+export interface TrailEvent {
+  readonly name: 'chain.open' | 'chain.close' | 'chain.checkpoint' | 'requests.refused' | 'records.lost'
+  /** Epoch milliseconds. */
+  readonly time: number
+  readonly uid: string
+  readonly repeated?: Repeated
+  readonly detail?: Readonly<Record<string, unknown>>
+}
+
+const eventNames = {
+  'chain.open': 'Chain opened',
+  'chain.close': 'Chain closed',
+  'chain.checkpoint': 'Checkpoint',
+  'requests.refused': 'Requests refused',
+  'records.lost': 'Records lost',
+} as const
+
+export function createRecordFormat({ version, tenantId, hostName }: Origin): RecordFormat {
+  const metadata =
+    `"metadata":{"version":"1.8.0","product":{"name":"Session Gateway","version":${quote(version)}},` +
+    `"log_name":"audit","tenant_uid":${quote(tenantId)},"sequence":`
+
+  function request(record: AuditRecord, sequence: number): OpenLine {
+    const { action, status, requestId, clientRequestId, refusal, asked, peer, outcome } = record
+    const [activity, activityName] = activities[action]
+    const method = record.method !== undefined && methods.has(record.method) ? record.method : undefined
+    return (
+      `{"level":"info","time":${record.time},"class_uid":${classUid},"category_uid":6,"activity_id":${activity},` +
+      `"activity_name":"${activityName}","type_uid":${classUid * 100 + activity},` +
+      `"severity_id":${status === 401 || status === 403 ? severity.low : severity.informational},` +
+      `"status_id":${status < 400 ? success : failure},"status_code":"${status}",` +
+      (refusal?.reason === undefined ? '' : `"status_detail":${quoteShort(refusal.reason)},`) +
+      `"duration":${Math.round(record.durationMs)},${repeatedPart(record.repeated)}` +
+      `"actor":{${callerPart(record.caller)}${authorizationPart(record)}},` +
+      `"api":{"operation":"${asked === undefined ? 'unknown' : operations[action]}","version":"beta",` +
+      `"service":{"name":"Microsoft Graph"},"request":{"uid":"${requestId}"${selectPart(asked?.select)}},` +
+      `"response":{"code":${status}${refusal === undefined ? '' : `,"error":"${refusal.code}"`}}},` +
+      (method === undefined ? '' : `"http_request":{"http_method":"${method}"},`) +
+      `"http_response":{"code":${status}},${peerPart(peer)}${resourcePart(record)}` +
+      `${metadata}${sequence}${clientRequestId === undefined ? '' : `,"correlation_uid":"${clientRequestId}"`}},` +
+      `"unmapped":{"cache":"${outcome ?? 'none'}"${tripPart(record)}${record.isWithheld === true ? ',"withheld":true' : ''}`
+    )
+  }
+
+  function event({ name, time, uid, repeated, detail }: TrailEvent, sequence: number): OpenLine {
+    const isFault = name === 'requests.refused' || name === 'records.lost'
+    return (
+      `{"level":"info","time":${time},"class_uid":${classUid},"category_uid":6,"activity_id":99,` +
+      `"activity_name":"${eventNames[name]}","type_uid":${classUid * 100 + 99},` +
+      `"severity_id":${isFault ? severity.high : severity.informational},` +
+      `"status_id":${isFault ? failure : success},${repeatedPart(repeated)}` +
+      `"actor":{"app_name":"session-gateway"},"api":{"operation":"audit.${name}","request":{"uid":"${uid}"}},` +
+      `"src_endpoint":{"name":${quote(hostName)}},${metadata}${sequence}},` +
+      `"unmapped":{${detail === undefined ? '' : `"trail":${JSON.stringify(detail)}`}`
+    )
+  }
+
+  return { request, event }
+}
+
+function callerPart(caller: AuditCaller | undefined): string {
+  if (caller === undefined) return '"user":{"name":"unidentified","type_id":0}'
+  const known = callerParts.get(caller)
+  if (known !== undefined) return known
+  const { issuer, subject, tokenId, workload } = caller
+  const { namespace, serviceAccount, pod } = workload ?? {}
+  const part =
+    `"user":{"uid":${quote(subject)},"type_id":4` +
+    (serviceAccount === undefined ? '' : `,"name":${quote(serviceAccount)}`) +
+    (namespace === undefined ? '' : `,"domain":${quote(namespace)}`) +
+    `},"idp":{"name":${quote(issuer)}}` +
+    (tokenId === undefined ? '' : `,"session":{"credential_uid":${quote(tokenId)}}`) +
+    (pod === undefined ? '' : `,"app_name":${quote(pod)}`)
+  callerParts.set(caller, part)
+  return part
+}
+
+function authorizationPart({ rule, refusal }: AuditRecord): string {
+  if (rule !== undefined) {
+    return `,"authorizations":[{"decision":"allowed","policy":{"name":${quote(rule)}}}]`
+  }
+  return refusal?.code === 'accessDenied' ? ',"authorizations":[{"decision":"denied"}]' : ''
+}
+
+function selectPart(select: readonly string[] | null | undefined): string {
+  if (select === undefined) return ''
+  return `,"data":{"select":[${(select ?? ['*']).map((name) => `"${name}"`).join(',')}]}`
+}
+
+function peerPart({ ip, port }: AuditRecord['peer']): string {
+  if (ip === undefined) return '"src_endpoint":{"name":"unknown"},'
+  return `"src_endpoint":{"ip":${quote(ip)}${port === undefined ? '' : `,"port":${port}`}},`
+}
+
+function resourcePart({ action, asked }: AuditRecord): string {
+  if (asked === undefined) return ''
+  const { workspaceId, sessionId } = asked
+  const type = action === 'purge' ? 'Cached session' : 'Security Copilot session'
+  return `"resources":[{"type":"${type}","uid":"${sessionId ?? '*'}","namespace":"${workspaceId ?? '*'}"}],`
+}
+
+function tripPart({ trip, graphFailure }: AuditRecord): string {
+  return (
+    (trip === undefined
+      ? ''
+      : `,"graph":{"client_request_id":"${trip.clientRequestId}"` +
+        `${trip.requestId === undefined ? '' : `,"request_id":"${trip.requestId}"`}}`) +
+    (graphFailure === undefined ? '' : `,"graph_failure":"${graphFailure}"`)
+  )
+}
+
+function repeatedPart(repeated: Repeated | undefined): string {
+  if (repeated === undefined) return ''
+  return `"count":${repeated.count},"start_time":${repeated.from},"end_time":${repeated.until},`
 }

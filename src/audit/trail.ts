@@ -1,115 +1,240 @@
 /**
- * The trail: records handed over before their answers leave, without a write of their own each.
+ * The trail: the record of an answer is handed over before the answer leaves.
  *
- * Group commit: while one batch is being written, the next one gathers; a record's promise resolves when the batch it
- * is in has been taken. Never a synchronous write: on a pipe whose reader pauses that would freeze the whole process.
+ * What cannot be recorded is not answered: it gets a quick 503, and what was refused so is counted and recorded when the
+ * sink takes records again. With `best-effort` answers do not wait; then it is the records that are lost, and counted.
  *
  * @module
  */
 
-import type { Writable } from 'node:stream'
-import { GatewayError } from '../errors.ts'
-
-/** The record of an answer cannot be handed over, so the answer may not leave. */
-export class AuditUnavailable extends GatewayError {
-  override readonly code = 'auditUnavailable'
-  override readonly status = 503
-  override readonly proxyError = 'proxy_internal_error'
-  override readonly retryAfterMs = 1_000
-
-  constructor(reason: string) {
-    super('The gateway cannot record this request, so it does not answer it. Ask again.', reason)
-  }
-}
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import { type Chain, closeLine, type Link } from './chain.ts'
+import { createCommit } from './commit.ts'
+import { AuditUnavailable } from './errors.ts'
+import {
+  type AuditRecord,
+  longestRecord,
+  type OpenLine,
+  type RecordFormat,
+  type TrailEvent,
+} from './record.ts'
+import type { Sink } from './sink.ts'
+import { createStrangers } from './strangers.ts'
 
 export interface Trail {
+  /** Begins the chain, where there is one. The first record does so, too. */
+  open(): void
   /**
-   * Hands one line over.
+   * Before anything is done for a request: would its record be taken?
    *
-   * @returns resolves once the sink has taken it
    * @throws {AuditUnavailable}
    */
-  write(line: string): Promise<void>
-  /** What is wrong with the sink, if anything. */
+  admit(): void
+  /**
+   * @returns resolves when the answer may leave
+   * @throws {AuditUnavailable}
+   */
+  record(record: AuditRecord): Promise<void>
+  /** What became of an answer after its record, or what was done without one. Nobody waits for it. */
+  amend(record: AuditRecord): void
+  /** What is wrong, if anything; answers may leave all the same where delivery is `best-effort`. */
   readonly problem: string | undefined
   /** Bytes gathered or being written. */
   readonly pendingBytes: number
-  /** Resolves once everything handed over so far has been taken, or has failed. */
-  flush(): Promise<void>
+  /** Records that the sink has taken. */
+  readonly taken: number
+  /** Resolves once the sink is gone for good, with what was wrong. */
+  readonly gone: Promise<string>
+  reopen(): Promise<void>
+  /** Resolves once everything so far has been taken; ends the chain with `chain.close`. */
+  close(): Promise<void>
 }
 
 export interface TrailOptions {
-  readonly sink: Writable
-  /** Records that wait for the sink, in bytes; beyond it, reads are refused rather than piled up. */
+  readonly sink: Sink
+  readonly format: RecordFormat
+  readonly chain?: Chain | undefined
+  /** Where an earlier chain in the same place ended, and what had to be cut off there. */
+  readonly previous?: Link | undefined
+  readonly cutBytes?: number
+  readonly delivery: 'before-response' | 'best-effort'
+  /** Records that wait for the sink, in bytes. */
   readonly maxPendingBytes: number
+  readonly stallAfterMs: number
+  readonly clock: Clock
+  readonly observer: TrailObserver
 }
 
-interface Batch {
-  text: string
-  readonly taken: PromiseWithResolvers<void>
+export interface TrailObserver {
+  /** The sink could not take what it had been given; it is tried again, unless it is gone. */
+  failing(why: string): void
+  /** The first request since it last worked is refused, or the first record lost. */
+  blocked(why: string): void
+  /** It works again. */
+  flowing(missed: number): void
+  /** A request was refused, or with `best-effort` a record lost. */
+  missed(count: number): void
+  /** The newest record that the sink has taken, once a minute and at the end. */
+  head(link: Link): void
 }
 
-export function createTrail({ sink, maxPendingBytes }: TrailOptions): Trail {
-  let gathering: Batch | undefined
-  let writing: Batch | undefined
-  let pendingBytes = 0
-  let problem: string | undefined
+/** How often the head is told, and how old a signature may be when there is something to sign. */
+const minuteMs = 60_000
+/** The longest that an answer waits for its record. Load balancers give up after a minute. */
+const holdAtMostMs = 30_000
 
-  // Without a listener a broken pipe would end the process; what matters of it arrives in the write's callback, too.
-  sink.on('error', (error) => fail(error.message))
+export function createTrail(options: TrailOptions): Trail {
+  const { sink, format, chain, delivery, maxPendingBytes, stallAfterMs, clock, observer } = options
+  const isBestEffort = delivery === 'best-effort'
+  let sequence = 0
+  let missed: { count: number; from: number; until: number } | undefined
+  let lastSigned = { sequence: 0, at: -Infinity }
+  let isClosed = false
 
-  function fail(what: string): void {
-    problem = `the audit sink failed: ${what}`
+  const commit = createCommit({
+    sink,
+    clock,
+    stallAfterMs,
+    waitAtMostMs: holdAtMostMs,
+    onTaken() {
+      // Nothing stands behind the end of a chain.
+      if (missed !== undefined && !isClosed && hasRoom(maxPendingBytes / 2)) recordMissed()
+    },
+    onFailure: (why) => observer.failing(why),
+  })
+  const strangers = createStrangers({
+    clock,
+    handOver(record) {
+      const canWait = !isClosed && !commit.isGone
+      if (canWait && (commit.obstacle !== undefined || !hasRoom(maxPendingBytes / 2))) return false
+      const why = full()
+      if (why === undefined) void add((number) => format.request(record, number))
+      else miss(why, record.repeated?.count)
+      return true
+    },
+  })
+
+  function add(formatted: (sequence: number) => OpenLine, mustSign = false): Promise<void> {
+    open()
+    const line = formatted(sequence + 1)
+    sequence += 1
+    const now = clock.monotonic()
+    const isSigned = mustSign || now - lastSigned.at >= minuteMs
+    if (isSigned) lastSigned = { sequence, at: now }
+    return commit.add(chain?.seal(line, isSigned) ?? closeLine(line), chain?.head)
   }
 
-  function writeNext(): void {
-    if (writing !== undefined || gathering === undefined) return
-    const batch = gathering
-    writing = batch
-    gathering = undefined
-    // Records are ASCII, so latin1 writes the same bytes as UTF-8, and faster.
-    sink.write(batch.text, 'latin1', (error) => {
-      writing = undefined
-      pendingBytes -= batch.text.length
-      if (error instanceof Error) {
-        fail(error.message)
-        batch.taken.reject(new AuditUnavailable(problem ?? ''))
-        // In the callback of a failed write a stream fails whatever it is given: the next batch gets a try of its own.
-        setImmediate(writeNext)
-      } else {
-        problem = undefined
-        batch.taken.resolve()
-        writeNext()
+  function addEvent(event: Omit<TrailEvent, 'time' | 'uid'>): Promise<void> {
+    const uid = chain?.uid ?? randomUUID()
+    return add((number) => format.event({ ...event, time: clock.now(), uid }, number), true)
+  }
+
+  function hasRoom(bytes: number): boolean {
+    return commit.pendingBytes + longestRecord <= bytes
+  }
+
+  /** Why there is no room for a record. */
+  function full(): string | undefined {
+    if (commit.isGone) return commit.obstacle
+    return hasRoom(maxPendingBytes)
+      ? undefined
+      : `${commit.pendingBytes} bytes of records wait for the audit sink`
+  }
+
+  function miss(why: string, count = 1): void {
+    const now = clock.now()
+    if (missed === undefined) {
+      missed = { count: 0, from: now, until: now }
+      observer.blocked(why)
+    }
+    missed.count += count
+    missed.until = Math.max(missed.until, now)
+    observer.missed(count)
+  }
+
+  function recordMissed(): void {
+    if (missed === undefined || commit.isGone) return
+    const { count } = missed
+    const name = isBestEffort ? 'records.lost' : 'requests.refused'
+    void addEvent({ name, repeated: missed })
+    missed = undefined
+    observer.flowing(count)
+  }
+
+  /** A heartbeat: what the chain ended in, told where the records do not go. */
+  function tellHead(): void {
+    if (commit.head !== undefined) observer.head(commit.head)
+  }
+
+  let isOpen = false
+  let cancelHead = (): void => {}
+  function open(): void {
+    if (isOpen || chain === undefined) return
+    isOpen = true
+    const { previous, cutBytes = 0 } = options
+    const detail = { ...(previous === undefined ? {} : { previous }), ...(cutBytes > 0 ? { cutBytes } : {}) }
+    void addEvent({ name: 'chain.open', detail })
+    const everyMinute = (): void => {
+      tellHead()
+      if (chain.signs && sequence > lastSigned.sequence && commit.obstacle === undefined) {
+        void addEvent({ name: 'chain.checkpoint' })
       }
-    })
+      cancelHead = clock.after(minuteMs, everyMinute)
+    }
+    cancelHead = clock.after(minuteMs, everyMinute)
   }
 
   return {
-    write(line) {
-      if (pendingBytes + line.length > maxPendingBytes) {
-        return Promise.reject(
-          new AuditUnavailable(`${pendingBytes} bytes of records wait for the audit sink`),
-        )
+    open,
+    admit() {
+      if (isBestEffort) return
+      const why = commit.obstacle ?? full()
+      if (why === undefined) return
+      miss(why)
+      throw new AuditUnavailable(why)
+    },
+    record(record) {
+      if (record.caller === undefined && !isClosed) {
+        strangers.note(record)
+        return Promise.resolve()
       }
-      pendingBytes += line.length
-      if (gathering === undefined) {
-        gathering = { text: '', taken: Promise.withResolvers<void>() }
-        // Everything that this turn of the event loop still brings joins the batch.
-        setImmediate(writeNext)
+      const why = isClosed ? 'the trail is closed' : isBestEffort ? full() : (commit.obstacle ?? full())
+      if (why !== undefined) {
+        miss(why)
+        return isBestEffort ? Promise.resolve() : Promise.reject(new AuditUnavailable(why))
       }
-      gathering.text += line
-      return gathering.taken.promise
+      const taken = add((number) => format.request(record, number))
+      return isBestEffort ? Promise.resolve() : taken
+    },
+    amend(record) {
+      // Of nobody in particular there is no record to amend.
+      if (record.caller === undefined || isClosed) return
+      // Beyond the bound, if need be: there is one at most for each record that had room.
+      const why = isBestEffort ? full() : hasRoom(2 * maxPendingBytes) ? undefined : full()
+      if (why !== undefined) miss(why)
+      else void add((number) => format.request(record, number)).catch(() => {})
     },
     get problem() {
-      return problem ?? (pendingBytes > maxPendingBytes / 2 ? 'the audit sink does not keep up' : undefined)
+      return commit.obstacle ?? (hasRoom(maxPendingBytes / 2) ? undefined : 'the audit sink does not keep up')
     },
     get pendingBytes() {
-      return pendingBytes
+      return commit.pendingBytes
     },
-    async flush() {
-      while (gathering !== undefined || writing !== undefined) {
-        await Promise.allSettled([(gathering ?? writing)?.taken.promise])
-      }
+    get taken() {
+      return commit.taken
+    },
+    gone: commit.gone,
+    reopen: () => sink.reopen(),
+    async close() {
+      cancelHead()
+      isClosed = true
+      strangers.settle()
+      recordMissed()
+      if (isOpen) void addEvent({ name: 'chain.close' }).catch(() => {})
+      await commit.flush()
+      tellHead()
+      await sink.close()
     },
   }
 }

@@ -1,13 +1,13 @@
 import { loadConfig } from '../config/index.ts'
 import { StartFailure } from '../errors.ts'
-import { startGateway } from '../gateway.ts'
-import { createLog } from '../telemetry/index.ts'
+import { type Gateway, startGateway } from '../gateway.ts'
+import { createLog, type Log } from '../telemetry/index.ts'
 import { askedToStop, complain, describeFinding } from './terminal.ts'
 
 const lastLinesMs = 1_000
 
-/** Runs until SIGTERM or SIGINT, drains, and returns the exit code. */
-export async function serve(files: readonly string[]): Promise<number> {
+/** Runs until SIGTERM, SIGINT or the loss of the audit sink, drains, and returns the exit code. */
+export async function serve(files: readonly string[], version: string): Promise<number> {
   const loaded = await loadConfig({ files, env: process.env })
   if (!loaded.ok) {
     for (const problem of loaded.problems) complain(describeFinding(problem))
@@ -19,13 +19,16 @@ export async function serve(files: readonly string[]): Promise<number> {
 
   const stop = askedToStop()
   try {
-    const gateway = await startGateway(config, { log, auditSink: process.stdout, env: process.env })
+    const { stdout, env } = process
+    const gateway = await startGateway(config, { log, stdout, version, env })
+    if (config.audit.sink !== 'stdout') reopenWhenTold(gateway, log)
     log.info({ port: gateway.address.port, managementPort: gateway.managementAddress.port }, 'listening')
-    const signal = await stop
-    log.info({ signal }, 'draining')
+    const why = await Promise.race([stop, gateway.lost.then((lost) => ({ lost }))])
+    if (typeof why === 'string') log.info({ signal: why }, 'draining')
+    else log.fatal({ reason: why.lost }, 'the gateway can answer nothing any more: draining')
     await gateway.drain()
     log.info('drained')
-    return 0
+    return typeof why === 'string' ? 0 : 1
   } catch (error) {
     if (error instanceof StartFailure) log.fatal(error.message)
     else log.fatal({ err: error }, 'the gateway cannot go on')
@@ -34,4 +37,15 @@ export async function serve(files: readonly string[]): Promise<number> {
     // Nothing but last lines and records keeps the process now. A stuck reader of theirs would keep it for ever.
     setTimeout(() => process.exit(), lastLinesMs).unref()
   }
+}
+
+/** SIGHUP, as tools that move log files away send it. */
+function reopenWhenTold(gateway: Gateway, log: Log): void {
+  process.on('SIGHUP', () => {
+    gateway.reopenAudit().then(
+      () => log.info('the file of audit records has been opened anew'),
+      (error: unknown) =>
+        log.error({ err: error }, 'SIGHUP: the file of audit records has not been exchanged as it should'),
+    )
+  })
 }

@@ -11,6 +11,7 @@ import { checkAccess } from './cross-checks-access.ts'
 import { guidPattern, isLoopback } from './addresses.ts'
 import type { Remarks } from './findings.ts'
 import { issuer as issuerSchema } from './schema-callers.ts'
+import { audit } from './schema-audit.ts'
 import { cache, server } from './schema.ts'
 import { entriesOf, find, toValue, valueAt } from './tree.ts'
 import type { Tree } from './tree.ts'
@@ -27,6 +28,7 @@ export function crossCheck(tree: Tree): Remarks {
   checkCache(tree, remarks)
   checkIssuers(tree, remarks)
   checkAccess(tree, remarks)
+  checkAudit(tree, remarks)
   return remarks
 }
 
@@ -76,6 +78,18 @@ function checkCache(tree: Tree, { problems, warnings }: Remarks): void {
   if (freshFor <= maxRetention && freshFor + staleIfError > maxRetention) {
     const message = 'ends freshFor and staleIfError before their time: nothing is served beyond it'
     warnings.push({ path: ['cache', 'maxRetention'], message })
+  }
+}
+
+function checkAudit(tree: Tree, { problems, warnings }: Remarks): void {
+  const { shape } = audit
+  if (find(tree, ['audit', 'signingKeyFile']) && valueAt(tree, ['audit', 'chain']) === false) {
+    const message = 'signs the chain, and audit.chain is false: leave one of them out'
+    problems.push({ path: ['audit', 'signingKeyFile'], message })
+  }
+  if (shape.delivery.safeParse(valueAt(tree, ['audit', 'delivery'])).data === 'best-effort') {
+    const message = 'answers leave without a record while records cannot be written'
+    warnings.push({ path: ['audit', 'delivery'], message })
   }
 }
 

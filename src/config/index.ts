@@ -10,6 +10,7 @@ export { loadConfig } from './load.ts'
 export type { Loaded, Source } from './load.ts'
 export type {
   AnonymousIssuerConfig,
+  AuditConfig,
   CacheConfig,
   CallerConfig,
   Config,

@@ -7,6 +7,7 @@
 
 import * as z from 'zod'
 import { duration, filePath, guid, listen, origin, percent, secret, size, tenant } from './fields.ts'
+import { audit } from './schema-audit.ts'
 import { access, issuers, propertyName } from './schema-callers.ts'
 import type { Secret } from './secret.ts'
 
@@ -172,6 +173,7 @@ export const schema = z
     issuers: issuers.describe('Whose tokens are believed: at least one, each under a name of your choice.'),
     access: access.prefault({}).describe('Who may read what. What no rule grants is denied.'),
     cache: cache.prefault({}).describe('How long answers are kept.'),
+    audit: audit.prefault({}).describe('How every decision is recorded.'),
     log: log.prefault({}).describe('What the gateway writes about itself.'),
   })
   .transform((config) => ({ ...config, access: config.access.map(inCaseOf(config.graph.selectable)) }))
@@ -218,4 +220,5 @@ export type AnonymousIssuerConfig = Extract<IssuerConfig, { type: 'anonymous' }>
 export type RuleConfig = Config['access'][number]
 export type CallerConfig = RuleConfig['callers'][number]
 export type CacheConfig = Config['cache']
+export type AuditConfig = Config['audit']
 export type LogConfig = Config['log']

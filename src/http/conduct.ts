@@ -6,7 +6,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RateExceeded } from '../access/index.ts'
-import { formatRecord, type Trail } from '../audit/index.ts'
+import { AuditUnavailable, type Trail } from '../audit/index.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Log } from '../telemetry/index.ts'
@@ -42,12 +42,29 @@ export function createConduct({ action, trail, clock, log, travel, answered }: C
       answer = refuse(exchange, error)
     }
 
+    // What the trail itself has refused, it has counted.
+    let hasRecord = !(exchange.refusal instanceof AuditUnavailable)
+    let isWithheld = false
     try {
-      await trail.write(formatRecord(recordOf(exchange, answer.status)))
+      if (hasRecord) await trail.record(recordOf(exchange, answer.status))
     } catch (error) {
       answer = refuse(exchange, error)
+      hasRecord = error instanceof AuditUnavailable && error.isRecorded
+      // What has been done is on record, however late; what has only been asked is counted.
+      isWithheld = hasRecord || action === 'purge'
     }
-    send(exchange, answer)
+    if (response.destroyed && !(exchange.refusal instanceof CallerLeft)) {
+      // While the record was being written.
+      exchange.refusal = new CallerLeft()
+      answer = { ...answer, status: exchange.refusal.status }
+      isWithheld ||= hasRecord
+    }
+    // The record says that the answer left; this one, that it did not.
+    if (isWithheld) trail.amend(recordOf(exchange, answer.status, isWithheld))
+    if (!(exchange.refusal instanceof CallerLeft)) {
+      response.writeHead(answer.status, answer.headers)
+      response.end(answer.body, 'latin1')
+    }
     answered(exchange, answer.status)
   }
 
@@ -64,17 +81,11 @@ export function createConduct({ action, trail, clock, log, travel, answered }: C
         reason: refusal.reason,
         issuer: exchange.caller?.issuer,
         subject: exchange.caller?.subject,
-        peer: exchange.peer,
+        peer: exchange.peer.ip,
         ...(refusal instanceof InternalError ? { err: refusal.cause } : {}),
       },
       refusal instanceof CallerLeft ? 'caller left' : 'request refused',
     )
     return answerError(exchange, refusal)
-  }
-
-  function send({ response, refusal }: Exchange, { status, headers, body }: Answer): void {
-    if (refusal instanceof CallerLeft || response.destroyed) return
-    response.writeHead(status, headers)
-    response.end(body, 'latin1')
   }
 }

@@ -25,7 +25,7 @@ export interface Exchange {
   readonly requestId: string
   /** The caller's own, if it sent one that can be repeated safely. */
   readonly clientRequestId: string | undefined
-  readonly peer: string
+  readonly peer: { readonly ip: string | undefined; readonly port: number | undefined }
   /** Aborts with `CallerLeft` when the connection closes before the answer is out. */
   readonly leaves: AbortSignal
 
@@ -56,9 +56,14 @@ export function openExchange(
     startedAt: performance.now(),
     requestId: randomUUID(),
     clientRequestId: safeId(request.headers['client-request-id']),
-    peer: (request.socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, ''),
+    peer: { ip: addressOf(request.socket.remoteAddress), port: request.socket.remotePort },
     leaves: leaving.signal,
   }
+}
+
+/** IPv4 as itself, and IPv6 without its zone, which means nothing elsewhere. */
+function addressOf(remoteAddress: string | undefined): string | undefined {
+  return remoteAddress?.replace(/^::ffff:(?=\d+\.)|%.*$/gi, '')
 }
 
 /** Graph asks for a GUID; anything as tame as one is repeated, the rest is treated as absent. */
@@ -67,7 +72,7 @@ function safeId(header: string | string[] | undefined): string | undefined {
 }
 
 /** What the trail keeps of it. */
-export function recordOf(exchange: Exchange, status: number): AuditRecord {
+export function recordOf(exchange: Exchange, status: number, isWithheld = false): AuditRecord {
   const { refusal, found } = exchange
   return {
     action: exchange.action,
@@ -75,6 +80,7 @@ export function recordOf(exchange: Exchange, status: number): AuditRecord {
     durationMs: performance.now() - exchange.startedAt,
     requestId: exchange.requestId,
     clientRequestId: exchange.clientRequestId,
+    method: exchange.request.method,
     peer: exchange.peer,
     caller: exchange.caller,
     asked: exchange.asked,
@@ -84,5 +90,6 @@ export function recordOf(exchange: Exchange, status: number): AuditRecord {
     outcome: found?.how,
     graphFailure: found?.forwarded?.failure,
     trip: found?.entry.trip,
+    isWithheld,
   }
 }

@@ -2,7 +2,8 @@
  * Readiness, latched.
  *
  * The first time takes one token exchange and the keys of one issuer, so that a bad roll-out stops there; or the grace
- * period. After that only draining and a failing audit sink make a replica unready: if an outage of Entra or Graph did,
+ * period. After that only draining and a failing audit sink make a replica unready (the sink not where answers do not
+ * wait for their records): if an outage of Entra or Graph did,
  * what is in the cache would be out of reach exactly when it is needed.
  *
  * @module
@@ -19,6 +20,8 @@ export interface HealthOptions {
   /** A token exchange has succeeded, and tokens of at least one issuer can be verified. */
   readonly canServe: () => boolean
   readonly auditProblem: () => string | undefined
+  /** Whether requests are refused while there is one. */
+  readonly needsAudit: boolean
   readonly degraded: () => readonly string[]
   readonly startupGraceMs: number
   readonly now: () => number
@@ -27,6 +30,7 @@ export interface HealthOptions {
 export function createHealth({
   canServe,
   auditProblem,
+  needsAudit,
   degraded,
   startupGraceMs,
   now,
@@ -37,7 +41,7 @@ export function createHealth({
   return {
     get isReady() {
       hasBeenReady ||= canServe() || now() - startedAt >= startupGraceMs
-      return hasBeenReady && !isDraining && auditProblem() === undefined
+      return hasBeenReady && !isDraining && !(needsAudit && auditProblem() !== undefined)
     },
     get degraded() {
       const audit = auditProblem()

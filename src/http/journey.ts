@@ -31,9 +31,12 @@ export interface Rooms {
 }
 
 export function createJourney(rooms: Rooms): Journey {
-  const { callers, selectable, access, cache, graph, metrics } = rooms
+  const { callers, selectable, access, cache, graph, trail, metrics } = rooms
 
   async function travel(exchange: Exchange): Promise<Answer> {
+    // audit: would this be recorded? Nothing is done for what would not.
+    trail.admit()
+
     // http: a sane request?
     const { request, leaves } = exchange
     assertSaneRequest(request)

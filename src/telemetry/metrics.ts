@@ -23,6 +23,8 @@ export interface Metrics {
   /** A stale answer has been asked for anew, behind those who got it. */
   refreshed(isSuccess: boolean): void
   purged(scope: 'session' | 'workspace' | 'everything'): void
+  /** Requests refused for want of a record, or records lost, as `audit.delivery` says. */
+  auditMissed(delivery: 'before-response' | 'best-effort', count: number): void
   /** Content type and text of the exposition. */
   expose(): Promise<{ readonly type: string; readonly text: string }>
 }
@@ -36,6 +38,9 @@ export interface Gauges {
   readonly tripsInTheAir: () => number
   readonly gateShutSeconds: () => number
   readonly auditPendingBytes: () => number
+  readonly auditRecords: () => number
+  /** 1 or 0. */
+  readonly auditBlocked: () => number
   /** 1 or 0. */
   readonly ready: () => number
 }
@@ -62,17 +67,25 @@ export function createMetrics(gauges: Gauges): Metrics {
   const certificates = counter('certificate_reloads_total', 'TLS certificate files that changed', ['result'])
   const refreshes = counter('cache_refreshes_total', 'Stale answers asked for anew', ['result'])
   const purges = counter('cache_purges_total', 'Purges', ['scope'])
-  registry.registerMetric(
-    new Counter({
-      name: `${prefix}cache_evictions_total`,
-      help: 'Entries that had to go for want of room',
-      registers: [],
-      collect() {
-        this.reset()
-        this.inc(gauges.cacheEvictions())
-      },
-    }),
-  )
+  const auditRefused = counter('audit_refused_total', 'Requests refused for want of a record', [])
+  const auditLost = counter('audit_lost_total', 'Records lost, with delivery best-effort', [])
+  const countedElsewhere: readonly [name: string, help: string, read: () => number][] = [
+    ['cache_evictions_total', 'Entries that had to go for want of room', gauges.cacheEvictions],
+    ['audit_records_total', 'Audit records that the sink has taken', gauges.auditRecords],
+  ]
+  for (const [name, help, read] of countedElsewhere) {
+    registry.registerMetric(
+      new Counter({
+        name: `${prefix}${name}`,
+        help,
+        registers: [],
+        collect() {
+          this.reset()
+          this.inc(read())
+        },
+      }),
+    )
+  }
   const resultOf = (isSuccess: boolean): string => (isSuccess ? 'success' : 'failure')
 
   const gaugeHelp: readonly [name: string, help: string, read: () => number][] = [
@@ -82,6 +95,7 @@ export function createMetrics(gauges: Gauges): Metrics {
     ['graph_trips_in_flight', 'Trips to Graph under way', gauges.tripsInTheAir],
     ['graph_gate_shut_seconds', 'Time until Graph may be asked again; 0 when it may', gauges.gateShutSeconds],
     ['audit_pending_bytes', 'Audit records that the sink has not taken yet', gauges.auditPendingBytes],
+    ['audit_blocked', 'Whether the audit sink takes no records, or not fast enough', gauges.auditBlocked],
     ['ready', 'Whether this replica is ready', gauges.ready],
   ]
   for (const [name, help, read] of gaugeHelp) {
@@ -109,6 +123,7 @@ export function createMetrics(gauges: Gauges): Metrics {
     certificateReloaded: (isSuccess) => certificates.inc({ result: resultOf(isSuccess) }),
     refreshed: (isSuccess) => refreshes.inc({ result: resultOf(isSuccess) }),
     purged: (scope) => purges.inc({ scope }),
+    auditMissed: (delivery, count) => (delivery === 'best-effort' ? auditLost : auditRefused).inc(count),
     expose: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   }
 }

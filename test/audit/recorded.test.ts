@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import { createFakeClock } from '../world/fake-clock.ts'
+import { sendRaw } from '../world/raw.ts'
+import { faultsOfEvent } from './ocsf.ts'
 import { type Line, sessionId, sessionPath, startWorld } from '../world/world.ts'
 
 describe('the record of', async () => {
   const world = await startWorld({
+    clock: createFakeClock(),
     config: {
       access: {
         wallboard: { rate: '1/m' },
@@ -23,7 +27,7 @@ describe('the record of', async () => {
   const other = '2f5b8a1e-9c34-4d27-8e60-71d3b0a4c915'
   const missing = '00000000-0000-4000-8000-000000000000'
   const graphRequestId = '0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0'
-  const asked = (session: string): Line => ({ workspace: 'default', session, select: '*', rule: 'triage' })
+  const asked = (session: string): Line => ({ workspace: 'default', session, select: ['*'], rule: 'triage' })
   const path = (session: string): string => sessionPath.replace(sessionId, session)
 
   /** Our client-request-id on the newest call that Graph has seen. */
@@ -32,22 +36,16 @@ describe('the record of', async () => {
     return rawHeaders[rawHeaders.indexOf('client-request-id') + 1] ?? ''
   }
 
-  /** The newest record without what differs each time, once that has been checked. */
-  function newest(requestId: unknown): Line {
-    const {
-      type,
-      level,
-      action,
-      time,
-      durationMs,
-      requestId: ours,
-      peer,
-      tokenId,
-      ...rest
-    } = records.at(-1) ?? {}
-    assert.deepEqual([type, level, action, ours, peer], ['audit', 'info', 'read', requestId, '127.0.0.1'])
-    assert.equal(new Date(time).toISOString(), time)
-    assert.ok(durationMs >= 0)
+  /** The record of that request without what differs each time, once that has been checked. */
+  async function recorded(requestId: unknown, expected: Line = {}): Promise<Line> {
+    const record = await world.recordOf(requestId)
+    const { action, time, duration, requestId: ours, peer, method, tokenId, ...rest } = record
+    assert.deepEqual(
+      [action, ours, peer, method],
+      ['read', requestId, '127.0.0.1', expected['method'] ?? 'GET'],
+    )
+    assert.ok(Math.abs(time - Date.now()) < 60_000)
+    assert.ok(Number.isInteger(duration) && duration >= 0)
     if (rest['namespace'] !== undefined) assert.match(tokenId, /^[0-9a-f-]{36}$/)
     return rest
   }
@@ -59,7 +57,7 @@ describe('the record of', async () => {
     const miss = await world.ask(sessionPath, { headers: { 'client-request-id': 'mine-1' } })
     const trip = { graphClientRequestId: newestTrip(), graphRequestId }
     assert.match(trip.graphClientRequestId, /^[0-9a-f-]{36}$/)
-    assert.deepEqual(newest(miss.headers['request-id']), {
+    assert.deepEqual(await recorded(miss.headers['request-id']), {
       ...triage,
       ...asked(sessionId),
       clientRequestId: 'mine-1',
@@ -69,7 +67,7 @@ describe('the record of', async () => {
     })
 
     const hit = await world.ask(sessionPath)
-    assert.deepEqual(newest(hit.headers['request-id']), {
+    assert.deepEqual(await recorded(hit.headers['request-id']), {
       ...triage,
       ...asked(sessionId),
       status: 200,
@@ -81,7 +79,7 @@ describe('the record of', async () => {
       headers: { 'if-none-match': String(hit.headers['etag']) },
     })
     assert.equal(unchanged.status, 304)
-    assert.deepEqual(newest(unchanged.headers['request-id']), {
+    assert.deepEqual(await recorded(unchanged.headers['request-id']), {
       ...triage,
       ...asked(sessionId),
       status: 304,
@@ -108,15 +106,7 @@ describe('the record of', async () => {
     leaving.abort()
     await assert.rejects(left)
     while (records.length === before) await world.manage('/livez')
-    const { durationMs, time, requestId, tokenId, ...rest } = records.at(-1) ?? {}
-    assert.ok(
-      durationMs !== undefined && time !== undefined && requestId !== undefined && tokenId !== undefined,
-    )
-    assert.deepEqual(rest, {
-      type: 'audit',
-      level: 'info',
-      action: 'read',
-      peer: '127.0.0.1',
+    assert.deepEqual(await recorded(records.at(-1)?.['requestId']), {
       ...triage,
       ...asked(other),
       status: 499,
@@ -124,7 +114,7 @@ describe('the record of', async () => {
     })
     landing.resolve()
     const { headers } = await joined
-    const record = newest(headers['request-id'])
+    const record = await recorded(headers['request-id'])
     assert.match(record['graphRequestId'], /^[0-9a-f-]{36}$/)
     delete record['graphRequestId']
     assert.deepEqual(record, {
@@ -138,7 +128,7 @@ describe('the record of', async () => {
 
   test('what Graph has not names the trip that found it out', async () => {
     const { status, headers } = await world.ask(path(missing))
-    const record = newest(headers['request-id'])
+    const record = await recorded(headers['request-id'])
     assert.equal(status, 404)
     assert.match(record['graphRequestId'], /^[0-9a-f-]{36}$/)
     delete record['graphRequestId']
@@ -154,7 +144,7 @@ describe('the record of', async () => {
   test('a failure of Graph says which trip failed, and what Graph answered', async () => {
     emulator.fail('graph', { kind: 'status', status: 403 })
     const { headers } = await world.ask(`${path(other)}?$select=id`)
-    const { reason, ...record } = newest(headers['request-id'])
+    const { reason, ...record } = await recorded(headers['request-id'])
     assert.deepEqual(record, {
       ...triage,
       ...asked(other),
@@ -192,7 +182,7 @@ describe('the record of', async () => {
       [[sessionPath, { token: 'x' }], { status: 401, refusal: 'unauthenticated' }, /not a JWT/],
       [
         [sessionPath, { token: intern }],
-        { ...who('intern'), ...what, select: '*', status: 403, refusal: 'accessDenied' },
+        { ...who('intern'), ...what, select: ['*'], status: 403, refusal: 'accessDenied' },
         /no rule speaks of this caller/,
       ],
       [
@@ -214,7 +204,7 @@ describe('the record of', async () => {
     ]
     for (const [asking, expected, why] of refusals) {
       const reply = await world.ask(...asking)
-      const { reason, ...record } = newest(reply.headers['request-id'])
+      const { reason, ...record } = await recorded(reply.headers['request-id'], asking[1])
       assert.deepEqual(record, expected)
       assert.equal(reply.json.error.code, expected['refusal'])
       if (why !== undefined) assert.match(reason, why)
@@ -229,8 +219,24 @@ describe('the record of', async () => {
     assert.equal(records.at(-1)?.['rule'], 'foreign')
   })
 
+  test('whatever it is of is an OCSF 1.8.0 API Activity event', () => {
+    assert.ok(world.trail.length > 15)
+    for (const line of world.trail) assert.deepEqual(faultsOfEvent(JSON.parse(line)), [], line)
+  })
+
   test('every answer is there once', async () => {
     const ids = records.map(({ requestId }) => String(requestId))
     assert.equal(new Set(ids).size, ids.length)
   })
+})
+
+test('a peer that comes by IPv4 to a socket of both kinds is named as that', async () => {
+  await using world = await startWorld({ config: { server: { listen: '[::]:0' } } })
+  const token = await world.workloadToken('triage')
+  const { text } = await sendRaw(
+    `GET ${sessionPath} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
+    { port: world.port, ca: world.ca },
+  )
+  assert.match(text, /^HTTP\/1\.1 200/)
+  assert.equal(world.records.at(-1)?.['peer'], '127.0.0.1')
 })

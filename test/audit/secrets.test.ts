@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { Fault } from '../../src/emulator/index.ts'
 import { sendRaw } from '../world/raw.ts'
@@ -133,5 +136,70 @@ describe('no record, log line, metric or refusal holds', async () => {
   test('the client secret, or the gateway’s own pod token', () => {
     assert.ok(!said.includes(emulator.entra.clientSecret))
     for (const part of partsOf(emulator.cluster.podToken)) assert.ok(!said.includes(part), part)
+  })
+})
+
+describe('with a federated credential, a signing key and a file of records, none of them holds', async () => {
+  const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
+  let assertion = ''
+  const exchanged = 'api://AzureADTokenExchange'
+  await using world = await startWorld({
+    mayBeUnready: true,
+    config: (inFolder) => {
+      writeFileSync(inFolder('audit.key'), key)
+      return {
+        log: { level: 'trace' },
+        identity: { credential: { type: 'federated', tokenFile: inFolder('assertion') } },
+        audit: { sink: { file: inFolder('audit.jsonl') }, signingKeyFile: inFolder('audit.key') },
+      }
+    },
+    async prepare({ entra, issuer }) {
+      const subject = 'system:serviceaccount:soc:gateway'
+      entra.trustFederated({ issuer: issuer.url, subject, audience: exchanged })
+      assertion = await issuer.token({ sub: subject, aud: exchanged })
+    },
+  })
+  const { emulator, folder } = world
+  const tokenFile = join(folder, 'assertion')
+  const person = {
+    name: 'CANARY Person',
+    preferred_username: 'CANARY@example.com',
+    email: 'CANARY@example.com',
+  }
+  const token = await emulator.issuer.token({ sub: 'reader', aud: audience, ...person })
+  const replies: Reply[] = []
+  // Without its file, with one that Entra refuses, and with the one that works.
+  const refused = await emulator.issuer.token({ sub: 'nobody', aud: exchanged })
+  for (const content of [undefined, refused, assertion]) {
+    if (content !== undefined) writeFileSync(tokenFile, content)
+    for (;;) {
+      const reply = await world.ask(sessionPath, { token })
+      replies.push(reply)
+      const isAsWanted = content === assertion ? reply.status === 200 : reply.status === 503
+      if (isAsWanted) break
+    }
+  }
+  emulator.fail('graph', { kind: 'status', status: 403 })
+  replies.push(await world.ask(`${sessionPath}?$select=id`, { token }))
+  await world.gateway.drain()
+  const file = readFileSync(join(folder, 'audit.jsonl'), 'utf8')
+  const said = JSON.stringify([file, world.logs, replies.filter(({ status }) => status !== 200)])
+
+  test('the assertion, nor what it was exchanged for', () => {
+    assert.match(file, /"status_code":"200"/)
+    assert.match(file, /"signatures":\[/)
+    const [app = ''] = emulator.graph.requests.map(
+      ({ rawHeaders }) => rawHeaders[rawHeaders.indexOf('authorization') + 1]?.replace('Bearer ', '') ?? '',
+    )
+    assert.equal(app.split('.').length, 3)
+    for (const part of [assertion, refused, app, token].flatMap(partsOf))
+      assert.ok(!said.includes(part), part)
+  })
+  test('the signing key', () => {
+    const [, secret = ''] = key.split('\n')
+    assert.ok(secret.length > 40 && !said.includes(secret))
+  })
+  test('the name or the address of a person, which a token may bring', () => {
+    assert.ok(!said.includes('CANARY'))
   })
 })

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import { recordedIn } from '../world/recorded.ts'
 import { builtProgram, projectFolder, run, startProgram } from './program.ts'
 
 describe('demo', { concurrency: true }, () => {
@@ -20,17 +21,21 @@ describe('demo', { concurrency: true }, () => {
       )
       const statuses = [...stdout.matchAll(/^ {3}→ (\d+)/gm)].map(([, status]) => Number(status))
       assert.deepEqual(statuses, [200, 200, 200, 200, 304, 403, 403, 401])
-      const records = [...stdout.matchAll(/^ {3}(\{"type":"audit".*\})$/gm)].map(([, line = '']) =>
-        JSON.parse(line),
-      )
+      const records = [...stdout.matchAll(/^ {3}(\d{3}) {2}(\w+) +(\S+)/gm)]
       assert.deepEqual(
-        records.map(({ status }) => status),
+        records.map(([, status]) => Number(status)),
         statuses,
       )
       assert.deepEqual(
-        records.map(({ cache }) => cache),
-        ['miss', 'hit', 'miss', 'hit', 'hit', undefined, undefined, undefined],
+        records.map(([, , cache]) => cache),
+        ['miss', 'hit', 'miss', 'hit', 'hit', 'none', 'none', 'none'],
       )
+      const [, whole = ''] = /^ {3}(\{"level":"info".*\})$/m.exec(stdout) ?? []
+      assert.partialDeepStrictEqual(recordedIn(whole), {
+        status: 200,
+        cache: 'miss',
+        serviceAccount: 'triage',
+      })
     })
   }
 

@@ -36,14 +36,17 @@ export interface ProgramOptions {
   readonly entry?: string
   /** All there is in its environment, besides PATH. */
   readonly env?: Readonly<Record<string, string>>
+  /** A command that runs the program, which is appended to it. */
+  readonly through?: readonly string[]
   /** A descriptor in place of the pipe that this test reads. */
   readonly stdout?: number
 }
 
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): Program {
-  const { entry = 'src/main.ts', env = {}, stdout = 'pipe' } = options
+  const { entry = 'src/main.ts', env = {}, stdout = 'pipe', through = [] } = options
   const stdio: StdioOptions = ['ignore', stdout, 'pipe']
-  const child = spawn(process.execPath, [entry, ...args], {
+  const [command = process.execPath, ...rest] = [...through, process.execPath, entry, ...args]
+  const child = spawn(command, rest, {
     cwd: projectFolder,
     env: { PATH: process.env['PATH'], ...env },
     stdio,

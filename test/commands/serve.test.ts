@@ -16,14 +16,10 @@ describe('serve', { concurrency: true }, () => {
     program.child.kill('SIGTERM')
     assert.equal((await program.ended).code, 0)
     assert.deepEqual(
-      serving.records.map(({ type, status }) => [type, status]),
-      [
-        ['audit', 200],
-        ['audit', 400],
-        ['audit', 404],
-      ],
+      serving.records.map(({ status }) => status),
+      [200, 400, 404],
     )
-    assert.equal(program.stdout.trimEnd().split('\n').length, 3)
+    assert.equal(program.stdout.trimEnd().split('\n').length, 1 + 3 + 1, 'the chain is opened and closed')
     const messages = serving.logs.map(({ msg }) => String(msg))
     for (const expected of ['listening', 'request refused', 'draining', 'drained']) {
       assert.ok(messages.includes(expected), `${expected} is logged`)
@@ -33,6 +29,19 @@ describe('serve', { concurrency: true }, () => {
         ({ type, level, time }) => type === undefined && level !== undefined && time !== undefined,
       ),
     )
+  })
+
+  test('opens its chain of records when it listens, and closes it, though nobody asks', async () => {
+    await using serving = await startServing()
+    serving.program.child.kill('SIGTERM')
+    const { code, stdout } = await serving.program.ended
+    assert.equal(code, 0)
+    assert.deepEqual(stdout.match(/"operation":"[^"]*"/g), [
+      '"operation":"audit.chain.open"',
+      '"operation":"audit.chain.close"',
+    ])
+    const head = serving.logs.find(({ msg }) => msg === 'audit chain head')
+    assert.equal(head?.['sequence'], 2)
   })
 
   test('says as warnings what the configuration permits but should not be overlooked', async () => {
@@ -91,6 +100,20 @@ describe('serve', { concurrency: true }, () => {
         await writeFile(inFolder(name), text.replaceAll(serving.folder, folder))
       }
       await writeFile(inFolder('tls.key'), (await serving.emulator.certificateFor(['localhost'])).keyPem)
+      const usual = await readFile(inFolder('gateway.yaml'), 'utf8')
+      for (const [audit, expected] of [
+        [
+          `{ sink: { file: ${inFolder('no/audit.jsonl')} } }`,
+          /"audit\.sink\.file: \S+ cannot be opened \(ENOENT\)/,
+        ],
+        [`{ signingKeyFile: ${inFolder('none')} }`, /"audit\.signingKeyFile: \S+ cannot be read \(ENOENT\)/],
+        [`{ signingKeyFile: ${inFolder('tls.key')} }`, /holds no Ed25519 private key .*openssl genpkey/],
+        [`{ signingKeyFile: ${inFolder('ca.pem')} }`, /holds no Ed25519 private key/],
+      ] as const) {
+        await writeFile(inFolder('gateway.yaml'), `${usual}audit: ${audit}\n`)
+        await fails(expected, {}, folder)
+      }
+      await writeFile(inFolder('gateway.yaml'), usual)
       await fails(/"server\.tls: the key does not belong to the certificate/, {}, folder)
       await rm(inFolder('tls.crt'))
       await fails(/"server\.tls: \S*tls\.crt cannot be read \(ENOENT\)/, {}, folder)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { stringify } from 'yaml'
 import { type Emulator, startEmulator } from '../../src/emulator/index.ts'
+import { recordsIn } from '../world/recorded.ts'
 import { audience, type Line, type Reply, sessionPath } from '../world/world.ts'
 import { type Program, type ProgramOptions, startProgram } from './program.ts'
 
@@ -26,8 +27,10 @@ export interface Serving extends AsyncDisposable {
 }
 
 export interface ServingOptions extends ProgramOptions {
-  /** Laid over the top-level keys of the usual configuration. */
-  readonly config?: Readonly<Record<string, object>>
+  /** Laid over the top-level keys of the usual configuration; made from the paths of its folder where it names some. */
+  readonly config?:
+    | Readonly<Record<string, object>>
+    | ((inFolder: (name: string) => string) => Readonly<Record<string, object>>)
   /** Of every token; `reader` unless told. */
   readonly subject?: string
 }
@@ -74,10 +77,10 @@ export async function startServing({
     folder,
     token,
     get records() {
-      return linesOf(program.stdout)
+      return recordsIn(wholeLinesOf(program.stdout))
     },
     get logs() {
-      return linesOf(program.stderr)
+      return linesOf(wholeLinesOf(program.stderr))
     },
     ask: (path = sessionPath, headers = {}) =>
       send(`https://localhost:${port}${path}`, { authorization: `Bearer ${token}`, ...headers }),
@@ -89,9 +92,10 @@ export async function startServing({
 async function writeConfig(
   folder: string,
   emulator: Emulator,
-  config: ServingOptions['config'],
+  changes: ServingOptions['config'],
 ): Promise<string> {
   const inFolder = (name: string): string => join(folder, name)
+  const config = typeof changes === 'function' ? changes(inFolder) : changes
   const certificate = await emulator.certificateFor(['localhost'])
   const usual = {
     server: serverConfig(folder),
@@ -140,9 +144,12 @@ export async function metric({ manage }: Pick<Serving, 'manage'>, name: string):
   return [...samples].reduce((sum, [, value]) => sum + Number(value), 0)
 }
 
+function wholeLinesOf(text: string): string {
+  return text.slice(0, text.lastIndexOf('\n') + 1)
+}
+
 function linesOf(text: string): Line[] {
   return text
-    .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))

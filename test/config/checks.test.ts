@@ -137,6 +137,29 @@ test('the windows of the cache are in order, and each that is not is named', asy
   assert.ok(loaded.warnings.some(({ path }) => path === 'cache.maxRetention'))
 })
 
+test('records go to stdout or to a file, and what contradicts itself is named', async () => {
+  const chosen: [audit: string, problems: string[]][] = [
+    ['{ sink: stdout, delivery: best-effort }', []],
+    ['{ sink: { file: /a, fsync: interval, maxSize: 1MiB }, stallAfter: 10s }', []],
+    ['{ signingKeyFile: /k, chain: true }', []],
+    [
+      '{ signingKeyFile: /k, chain: false }',
+      ['audit.signingKeyFile: signs the chain, and audit.chain is false: leave one of them out'],
+    ],
+    ['{ stallAfter: 11s }', ['audit.stallAfter: found "11s", expected a duration from 100ms to 10s']],
+    ['{ delivery: never }', ['audit.delivery: found "never", expected before-response or best-effort']],
+  ]
+  for (const [audit, expected] of chosen) {
+    assert.deepEqual(await problems([valid.replace('access:', `audit: ${audit}\naccess:`)]), expected, audit)
+  }
+  for (const sink of ['stderr', '{}', '{ file: /a, fsync: sometimes }', '{ file: /a, other: 1 }']) {
+    const found = await problems([valid.replace('access:', `audit: { sink: ${sink} }\naccess:`)])
+    assert.ok(found.length > 0 && found.every((each) => each.startsWith('audit.sink')), found.join('\n'))
+  }
+  const loaded = await load([valid.replace('access:', 'audit: { delivery: best-effort }\naccess:')])
+  assert.ok(loaded.warnings.some(({ path }) => path === 'audit.delivery'))
+})
+
 test('a rule with admin is for purging, and says nothing of reading', async () => {
   const about = 'is about reading, which a rule with admin does not grant'
   const rules: [rule: string, problems: string[]][] = [

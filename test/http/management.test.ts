@@ -119,6 +119,10 @@ describe('the metrics', () => {
       session_gateway_graph_trips_in_flight: {},
       session_gateway_graph_gate_shut_seconds: {},
       session_gateway_audit_pending_bytes: {},
+      session_gateway_audit_blocked: {},
+      session_gateway_audit_records_total: {},
+      session_gateway_audit_refused_total: {},
+      session_gateway_audit_lost_total: {},
       session_gateway_ready: {},
     }
     for (const [name, labels] of Object.entries(labelled)) {

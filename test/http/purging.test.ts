@@ -5,6 +5,7 @@ import { beforeEach, describe, test } from 'node:test'
 import { placeSession } from '../graph/answers.ts'
 import { createHeldSink } from '../audit/held-sink.ts'
 import { createFakeClock } from '../world/fake-clock.ts'
+import { recordsIn } from '../world/recorded.ts'
 import { sendRaw } from '../world/raw.ts'
 import { type Reply, sessionId, startWorld, type World, workspacePath } from '../world/world.ts'
 import { assertRefusal, readAnswers, sharedWorld, until } from '../security/wire.ts'
@@ -81,12 +82,11 @@ describe('a purge', () => {
 
   test('is recorded as that, with who, by which rule and what', async () => {
     const reply = await purge(world(), `/cache/workspaces/default/sessions/${sessionId}`)
-    const { type, action, requestId, serviceAccount, rule, workspace, session, select, status, cache } =
+    const { action, requestId, serviceAccount, rule, workspace, session, select, status, cache } =
       world().records.at(-1) ?? {}
     assert.deepEqual(
-      { type, action, requestId, serviceAccount, rule, workspace, session, select, status, cache },
+      { action, requestId, serviceAccount, rule, workspace, session, select, status, cache },
       {
-        type: 'audit',
         action: 'purge',
         requestId: reply.headers['request-id'],
         serviceAccount: 'ops',
@@ -141,7 +141,8 @@ describe('a purge', () => {
     const reply = await world().manage('/cache', { method: 'DELETE' })
     assert.equal(reply.status, 401)
     assert.match(String(reply.headers['www-authenticate']), /^Bearer /)
-    assert.deepEqual([world().records.at(-1)?.['action'], world().records.at(-1)?.['status']], ['purge', 401])
+    const record = await world().recordOf(reply.headers['request-id'])
+    assert.deepEqual([record['action'], record['status']], ['purge', 401])
     assert.equal((await left()).length, 4)
   })
 
@@ -239,25 +240,34 @@ describe('a purge', () => {
   })
 })
 
-test('a purge whose record cannot be handed over is a 503, and is done', async () => {
-  const { sink, written, take, flow } = createHeldSink()
-  await using world = await startWorld({ auditSink: sink })
+test('a purge whose record cannot be handed over is a 503, is done, and is on record as soon as it can be', async () => {
+  const { sink, batches, written, take, flow } = createHeldSink()
+  const clock = createFakeClock()
+  await using world = await startWorld({ auditSink: sink, clock, config: { audit: { chain: false } } })
   const first = world.ask()
   await written(1)
   take()
   assert.equal((await first).status, 200)
-  const purging = purge(world, '/cache')
+  const stuck = world.ask()
   await written(2)
-  take(new Error('no space left'))
-  const reply = await purging
+  clock.advance(1_000)
+  const reply = await purge(world, '/cache')
   assert.deepEqual([reply.status, reply.json.error.code], [503, 'auditUnavailable'])
   flow()
+  assert.match(String((await stuck).headers['cache-status']), /; hit;/)
+  await until('the purge is on record', async () =>
+    recordsIn(batches.join('')).some(({ action }) => action === 'purge'),
+  )
+  assert.partialDeepStrictEqual(
+    recordsIn(batches.join('')).filter(({ action }) => action === 'purge'),
+    [{ status: 503, withheld: true, serviceAccount: 'ops', workspace: '*' }],
+  )
   assert.match(String((await world.ask()).headers['cache-status']), /fwd=uri-miss/)
 })
 
 test('a purge that waits for its record is answered before a draining gateway ends', async () => {
   const { sink, written, flow } = createHeldSink()
-  await using world = await startWorld({ auditSink: sink })
+  await using world = await startWorld({ auditSink: sink, config: { audit: { chain: false } } })
   const purging = purge(world, '/cache')
   await written(1)
   const drained = world.gateway.drain()

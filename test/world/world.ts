@@ -8,6 +8,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { stringify } from 'yaml'
 import { loadConfig } from '../../src/config/index.ts'
@@ -15,6 +16,9 @@ import { type Emulator, startEmulator } from '../../src/emulator/index.ts'
 import { type Gateway, startGateway } from '../../src/gateway.ts'
 import { createLog } from '../../src/telemetry/index.ts'
 import type { FakeClock } from './fake-clock.ts'
+import { type Line, recordsIn } from './recorded.ts'
+
+export type { Line }
 
 export const sessionId = 'ecdfb9b3-58f5-457f-a18c-4a477890b252'
 export const workspacePath = '/beta/security/securityCopilot/workspaces/default'
@@ -37,9 +41,6 @@ export interface Asking {
   readonly signal?: AbortSignal
 }
 
-// oxlint-disable-next-line typescript/no-explicit-any -- as above
-export type Line = Record<string, any>
-
 export interface World extends AsyncDisposable {
   readonly emulator: Emulator
   readonly gateway: Gateway
@@ -48,8 +49,12 @@ export interface World extends AsyncDisposable {
   readonly ca: string
   /** A folder that goes with the world. */
   readonly folder: string
-  /** Audit records so far. */
+  /** The trail's lines so far. */
+  readonly trail: readonly string[]
+  /** Audit records of requests so far. */
   readonly records: readonly Line[]
+  /** The record of one request, once it is there: refusals of nobody in particular are gathered for a second. */
+  recordOf(id: unknown): Promise<Line>
   /** Log lines so far. */
   readonly logs: readonly Line[]
   /** Asks the gateway; the documented session when no path is given. */
@@ -89,12 +94,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 
   const loaded = await loadConfig({ files, env: {} })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems, null, 2))
+  const trail: string[] = []
   const records: Line[] = []
   const logs: Line[] = []
   const gateway = building.use(
     await startGateway(loaded.config, {
       log: createLog('trace', { write: (line: string) => void logs.push(JSON.parse(line)) }),
-      auditSink: options.auditSink ?? lineSink(records),
+      stdout: options.auditSink ?? lineSink(trail, records),
+      version: '0.0.0',
       env: {},
       ...(clock === undefined ? {} : { clock }),
     }),
@@ -135,7 +142,17 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     port,
     ca: emulator.caPem,
     folder,
+    trail,
     records,
+    async recordOf(id) {
+      const found = (): Line | undefined => records.findLast(({ requestId }) => requestId === id)
+      if (found() === undefined) clock?.advance(1_000)
+      for (;;) {
+        const record = found()
+        if (record !== undefined) return record
+        await turn()
+      }
+    },
     logs,
     ask: (path = sessionPath, asking = {}) => send(url + path, { token: triage, ...asking }),
     manage,
@@ -216,11 +233,12 @@ async function furnish(
 }
 
 /** Keeps the records that are written to it. */
-export function lineSink(lines: Line[]): Writable {
+function lineSink(trail: string[], records: Line[]): Writable {
   return new Writable({
     decodeStrings: false,
     write(batch: string, _encoding, done) {
-      for (const line of batch.trimEnd().split('\n')) lines.push(JSON.parse(line))
+      trail.push(...batch.trimEnd().split('\n'))
+      records.push(...recordsIn(batch))
       done()
     },
   })

@@ -8,10 +8,17 @@ import { askedToStop, say } from '../terminal.ts'
 import { setTheStage } from './stage.ts'
 import { inviteToTry, tellTheStory } from './story.ts'
 
+export interface DemoOptions {
+  readonly once: boolean
+  readonly configFile: URL
+  /** Of this program. */
+  readonly version: string
+}
+
 /** @returns the exit code: 0 only if every step did what it says */
-export async function demo({ once, configFile }: { once: boolean; configFile: URL }): Promise<number> {
+export async function demo({ once, configFile, version }: DemoOptions): Promise<number> {
   const stop = askedToStop()
-  await using stage = await setTheStage(configFile)
+  await using stage = await setTheStage(configFile, version)
   say('Session Gateway: a caller with its own workload token reads a Security Copilot session.')
   const isTrue = await tellTheStory(stage)
   if (once) {

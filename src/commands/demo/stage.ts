@@ -29,7 +29,7 @@ export interface Stage extends AsyncDisposable {
 }
 
 /** @param configFile the demo's part that an operator would write; the rest is layered over it */
-export async function setTheStage(configFile: URL): Promise<Stage> {
+export async function setTheStage(configFile: URL, version: string): Promise<Stage> {
   await using building = new AsyncDisposableStack()
   const emulator = building.use(await startEmulator())
   const folder = await mkdtemp(join(tmpdir(), 'session-gateway-demo-'))
@@ -71,7 +71,12 @@ export async function setTheStage(configFile: URL): Promise<Stage> {
   if (!loaded.ok) throw new Error(loaded.problems.map(describeFinding).join('\n'))
   const records: string[] = []
   const gateway: Gateway = building.use(
-    await startGateway(loaded.config, { log: createLog('warn'), auditSink: recorder(records), env: {} }),
+    await startGateway(loaded.config, {
+      log: createLog('warn'),
+      stdout: recorder(records),
+      version,
+      env: {},
+    }),
   )
   const stage = building.move()
   return {

@@ -5,6 +5,7 @@
  */
 
 import { writeFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { complain, say } from '../terminal.ts'
 import type { Stage } from './stage.ts'
 import { type Reply, visit } from './visitor.ts'
@@ -108,7 +109,7 @@ export async function tellTheStory(stage: Stage): Promise<boolean> {
       complain(`   NOT SO: ${promise}`)
     }
   }
-  return summarise(stage, steps.length) && isTrue
+  return (await summarise(stage, steps.length)) && isTrue
 }
 
 function tell({ status, headers, body }: Reply): void {
@@ -123,16 +124,46 @@ function has(reply: Reply, header: string, part: string): boolean {
   return String(reply.headers[header] ?? '').includes(part)
 }
 
-function summarise({ emulator, records }: Stage, requests: number): boolean {
-  say('\nWhat the gateway recorded, each before its answer left:')
-  for (const record of records) say(`   ${record}`)
+async function summarise(stage: Stage, requests: number): Promise<boolean> {
+  const { emulator } = stage
+  const recorded = (): Recorded[] =>
+    stage.records.map(asRecorded).filter(({ operation }) => !operation.startsWith('audit.'))
+  // Refusals of nobody in particular are gathered for a second.
+  for (let tries = 0; recorded().length < requests && tries < 300; tries += 1) await pause(10)
+
+  say('\nWhat the gateway recorded, as OCSF events (docs/reference/audit.md):')
+  for (const { status, cache, who, why } of recorded()) {
+    say(`   ${status}  ${cache.padEnd(5)}  ${who}${why === undefined ? '' : `: ${why}`}`)
+  }
+  say('\nOne of them whole:')
+  say(`   ${stage.records.find((line) => asRecorded(line).status === '200') ?? ''}`)
   say(
     `\n${requests} requests; Graph was called ${emulator.graph.calls} times, ` +
-      `with ${emulator.entra.exchanges} token exchange; ${records.length} audit records.`,
+      `with ${emulator.entra.exchanges} token exchange; ${recorded().length} audit records.`,
   )
-  const isTrue = emulator.graph.calls === 2 && emulator.entra.exchanges === 1 && records.length === requests
+  const isTrue =
+    emulator.graph.calls === 2 && emulator.entra.exchanges === 1 && recorded().length === requests
   if (!isTrue) complain(`NOT SO: 2 calls, 1 exchange and ${requests} records were promised`)
   return isTrue
+}
+
+interface Recorded {
+  readonly operation: string
+  readonly status: string
+  readonly cache: string
+  readonly who: string
+  readonly why: string | undefined
+}
+
+function asRecorded(line: string): Recorded {
+  const { api, status_code, status_detail, unmapped, actor } = JSON.parse(line)
+  return {
+    operation: api.operation,
+    status: status_code,
+    cache: unmapped.cache,
+    who: actor.user?.uid ?? actor.user?.name,
+    why: status_detail,
+  }
 }
 
 /** What to type next. */
