@@ -8,6 +8,7 @@
  */
 
 import { Command, InvalidArgumentError } from 'commander'
+import type { VerifyCommandOptions } from './commands/audit-verify.ts'
 import type { PurgeOptions } from './commands/purge.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
@@ -87,6 +88,20 @@ program
     const mistake = mistakeIn(options)
     if (mistake !== undefined) command.error(`error: ${mistake}`)
     process.exitCode = await purge(options)
+  })
+
+program
+  .command('audit')
+  .description('what concerns audit records')
+  .command('verify')
+  .description('are these records all there, unaltered and in order? exit 1 names the first that is not')
+  .argument('<file...>', 'records, in the order they were written; "-" is standard input')
+  .option('--unordered', 'lines stand in any order or more than once, as log stores give them back')
+  .option('--heads <file...>', 'logs of the gateway: their head lines show when a tail is missing')
+  .option('--key <file...>', 'Ed25519 public keys (PEM) that must have signed')
+  .action(async (files: string[], options: VerifyCommandOptions) => {
+    const { auditVerify } = await import('./commands/audit-verify.ts')
+    process.exitCode = await auditVerify(files, options)
   })
 
 program

@@ -9,7 +9,7 @@ export type Files = ReadonlyMap<string, string>
 /** Room → rooms it may import. */
 export const arrows: Readonly<Record<string, readonly string[]>> = {
   main: ['commands'],
-  commands: ['config', 'gateway', 'telemetry', 'emulator', 'common'],
+  commands: ['audit', 'config', 'gateway', 'telemetry', 'emulator', 'common'],
   gateway: [
     'access',
     'audit',

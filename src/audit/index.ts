@@ -1,5 +1,7 @@
 export type { Link } from './chain.ts'
 export { AuditUnavailable } from './errors.ts'
+export { longestLine } from './line.ts'
 export { openTrail } from './open.ts'
 export type { AuditRecord } from './record.ts'
 export type { Trail, TrailObserver } from './trail.ts'
+export { type ChainReport, headOf, type Line, type Report, verify } from './verify.ts'

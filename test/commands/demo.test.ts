@@ -36,6 +36,7 @@ describe('demo', { concurrency: true }, () => {
         cache: 'miss',
         serviceAccount: 'triage',
       })
+      assert.match(stdout, /^Their chain is intact/m)
     })
   }
 

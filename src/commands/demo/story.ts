@@ -6,6 +6,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
+import { type Line, verify } from '../../audit/index.ts'
 import { complain, say } from '../terminal.ts'
 import type { Stage } from './stage.ts'
 import { type Reply, visit } from './visitor.ts'
@@ -137,13 +138,21 @@ async function summarise(stage: Stage, requests: number): Promise<boolean> {
   }
   say('\nOne of them whole:')
   say(`   ${stage.records.find((line) => asRecorded(line).status === '200') ?? ''}`)
+  const { problems, chains } = await verify(asLines(stage.records), {
+    isUnordered: false,
+    keys: [],
+    heads: [],
+  })
+  const isIntact = problems.length === 0 && chains.length === 1
+  if (isIntact)
+    say('\nTheir chain is intact: none has been altered, left out or moved (session-gateway audit verify).')
   say(
     `\n${requests} requests; Graph was called ${emulator.graph.calls} times, ` +
       `with ${emulator.entra.exchanges} token exchange; ${recorded().length} audit records.`,
   )
   const isTrue =
-    emulator.graph.calls === 2 && emulator.entra.exchanges === 1 && recorded().length === requests
-  if (!isTrue) complain(`NOT SO: 2 calls, 1 exchange and ${requests} records were promised`)
+    emulator.graph.calls === 2 && emulator.entra.exchanges === 1 && recorded().length === requests && isIntact
+  if (!isTrue) complain(`NOT SO: 2 calls, 1 exchange and ${requests} records in a chain were promised`)
   return isTrue
 }
 
@@ -163,6 +172,12 @@ function asRecorded(line: string): Recorded {
     cache: unmapped.cache,
     who: actor.user?.uid ?? actor.user?.name,
     why: status_detail,
+  }
+}
+
+async function* asLines(records: readonly string[]): AsyncGenerator<Line> {
+  for (const [index, text] of records.entries()) {
+    yield { where: `record:${index + 1}`, text, isFirst: index === 0, isUnended: false }
   }
 }
 
