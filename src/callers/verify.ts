@@ -143,9 +143,9 @@ function serviceAccountOf(payload: JWTPayload): Pick<Caller, 'subject' | 'worklo
   const { namespace, serviceaccount, pod: boundPod } = isJsonObject(bound) ? bound : {}
   const serviceAccount = nameOf(serviceaccount)
   const pod = nameOf(boundPod)
-  if (!isSafeText(namespace) || !isSafeText(serviceAccount)) {
+  if (!isObjectName(namespace) || !isObjectName(serviceAccount)) {
     throw new TokenRefused(
-      'it is not a bound service-account token: it has no kubernetes.io claim with a namespace',
+      'it is not a bound service-account token: no kubernetes.io claim names its namespace and account',
     )
   }
   if (payload.sub !== `system:serviceaccount:${namespace}:${serviceAccount}`) {
@@ -153,12 +153,17 @@ function serviceAccountOf(payload: JWTPayload): Pick<Caller, 'subject' | 'worklo
   }
   return {
     subject: payload.sub,
-    workload: { namespace, serviceAccount, ...(isSafeText(pod) ? { pod } : {}) },
+    workload: { namespace, serviceAccount, ...(isObjectName(pod) ? { pod } : {}) },
   }
 }
 
 function nameOf(object: unknown): unknown {
   return isJsonObject(object) ? object['name'] : undefined
+}
+
+/** Kubernetes "Object Names and IDs": DNS subdomain names (RFC 1123). */
+function isObjectName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 253 && /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(value)
 }
 
 function isSafeText(value: unknown): value is string {

@@ -51,8 +51,8 @@ for (const [what, claims, reason] of [
   ['whose kubernetes.io claim is another namespace', of('platform', 'triage'), differ],
   [
     'whose names are split elsewhere',
-    { ...of('soc:x', 'triage'), sub: 'system:serviceaccount:soc:x' },
-    differ,
+    { ...of('soc:x', 'triage'), sub: 'system:serviceaccount:soc:x:triage' },
+    unbound,
   ],
   ['without a kubernetes.io claim', { 'kubernetes.io': undefined }, unbound],
   ['with a text for one', { 'kubernetes.io': 'soc/triage' }, unbound],
@@ -61,6 +61,16 @@ for (const [what, claims, reason] of [
   ['without an account', of('soc', undefined), unbound],
   ['with a number for an account', of('soc', 7), unbound],
   ['with an empty namespace', { ...of('', 'triage'), sub: 'system:serviceaccount::triage' }, unbound],
+  [
+    'with a name that no object can have',
+    { ...of('soc', 'Zoë'), sub: 'system:serviceaccount:soc:Zoë' },
+    unbound,
+  ],
+  [
+    'with a name longer than any',
+    { ...of('soc', 'a'.repeat(254)), sub: `system:serviceaccount:soc:${'a'.repeat(254)}` },
+    unbound,
+  ],
   ['with a line break in a name', { ...of('soc', 'a\nb'), sub: 'system:serviceaccount:soc:a\nb' }, unbound],
   ['without an end, as legacy tokens are', { exp: undefined }, /missing required "exp" claim/],
   [
