@@ -166,12 +166,21 @@ describe('an answer and its record', () => {
   })
 
   test('a sink that takes nothing costs the answers, not the process: no more than 4 MiB of records wait', async () => {
-    await using held = await heldWorld({ config: { audit: { chain: false, stallAfter: '10s' } } })
+    const config = { audit: { chain: false }, server: { tls: 'off' } }
+    await using held = await heldWorld({ clock: createFakeClock(), config })
     const { world } = held
     const token = await longToken(world)
-    const strangers = Array.from({ length: 1_600 }, () => world.ask(sessionPath, { token }))
+    const strangers: Promise<Reply>[] = []
     const bound = 4 * 1024 * 1024
-    await until(async () => (await metric(world, 'audit_pending_bytes')) > bound - 16 * 1024)
+    while ((await metric(world, 'audit_pending_bytes')) < bound - 16 * 1024) {
+      strangers.push(...Array.from({ length: 20 }, () => world.ask(sessionPath, { token })))
+      // In waves: their connections are made one after another.
+      await until(
+        async () =>
+          (await metric(world, 'requests_in_flight')) + (await metric(world, 'audit_refused_total')) >=
+          strangers.length,
+      )
+    }
     const replies = await Promise.all(Array.from({ length: 40 }, () => world.ask()))
     assert.deepEqual(new Set(replies.map(({ status }) => status)), new Set([503]))
     assert.equal(replies[0]?.json.error.code, 'auditUnavailable')
