@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Agent, request } from 'undici'
-import { stringify } from 'yaml'
 import { type Emulator, startEmulator } from '../../src/emulator/index.ts'
 import { builtProgram, run, startProgram } from '../commands/program.ts'
+import { writeConfig } from '../commands/serving.ts'
 import { recordsIn } from '../world/recorded.ts'
 import { audience, sessionPath } from '../world/world.ts'
 
@@ -23,7 +23,6 @@ describe('a gateway that is killed under load has recorded every answer that was
   before(async () => {
     emulator = await startEmulator()
     folder = await mkdtemp(join(tmpdir(), 'session-gateway-kill-'))
-    await writeFile(join(folder, 'ca.pem'), emulator.caPem)
     token = await emulator.issuer.token({ sub: 'reader', aud: audience })
   })
   after(async () => {
@@ -31,24 +30,8 @@ describe('a gateway that is killed under load has recorded every answer that was
     await rm(folder, { recursive: true })
   })
 
-  async function configure(sink: unknown): Promise<string> {
-    const file = join(folder, `${crypto.randomUUID()}.yaml`)
-    const config = {
-      server: { listen: '127.0.0.1:0', management: { listen: '127.0.0.1:0' }, tls: 'off' },
-      outbound: { caFile: join(folder, 'ca.pem') },
-      graph: { endpoint: emulator.url },
-      identity: {
-        tenantId: emulator.entra.tenantId,
-        clientId: emulator.entra.clientId,
-        authorityHost: emulator.url,
-        credential: { type: 'secret', value: emulator.entra.clientSecret },
-      },
-      issuers: { oidc: { type: 'oidc', issuer: emulator.issuer.url, audience } },
-      access: { readers: { callers: [{ issuer: 'oidc', subject: 'reader' }], workspaces: ['*'] } },
-      audit: { sink },
-    }
-    await writeFile(file, stringify(config))
-    return file
+  function configure(sink: unknown): Promise<string> {
+    return writeConfig(folder, emulator, { server: { tls: 'off' }, audit: { sink } })
   }
 
   /** @returns the request ids of the answers received whole, and what the process has written to stdout */

@@ -89,7 +89,8 @@ export async function startServing({
   }
 }
 
-async function writeConfig(
+/** @returns the path of the configuration, beside the files that it names */
+export async function writeConfig(
   folder: string,
   emulator: Emulator,
   changes: ServingOptions['config'],
