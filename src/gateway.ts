@@ -22,7 +22,7 @@ import {
   listen,
   type TlsFiles,
 } from './http/index.ts'
-import { cacheFor, callersFor, type Environment, trailFor, outboundFor, tlsFor, tokensFor } from './parts.ts'
+import { cacheFor, callersFor, type Environment, outboundFor, tlsFor, tokensFor, trailFor } from './parts.ts'
 import { createMetrics, type Log, type Metrics } from './telemetry/index.ts'
 import { roleMissingRemedy, type TokenProvider } from './token/index.ts'
 

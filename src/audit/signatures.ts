@@ -87,16 +87,18 @@ export function createSignatureCheck(
         if (signature !== undefined) state.unchecked += 1
         return
       }
-      const fault = signature !== undefined || operation.startsWith('audit.') ? faultOf(record) : 'none'
-      if (fault === undefined) {
-        endRun(record.chainUid, state)
-        state.signedUpTo = Math.max(state.signedUpTo, sequence)
-        state.signedAt = time
-      } else {
-        if (fault !== 'none') report({ where, what: fault })
-        state.unsignedFrom = Math.min(state.unsignedFrom, Math.max(time, state.signedAt))
-        state.unsignedUntil = Math.max(state.unsignedUntil, time)
+      if (signature !== undefined || operation.startsWith('audit.')) {
+        const fault = faultOf(record)
+        if (fault === undefined) {
+          endRun(record.chainUid, state)
+          state.signedUpTo = Math.max(state.signedUpTo, sequence)
+          state.signedAt = time
+          return
+        }
+        report({ where, what: fault })
       }
+      state.unsignedFrom = Math.min(state.unsignedFrom, Math.max(time, state.signedAt))
+      state.unsignedUntil = Math.max(state.unsignedUntil, time)
     },
     end() {
       for (const [uid, state] of states) {
