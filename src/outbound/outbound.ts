@@ -25,6 +25,8 @@ export interface OutboundRequest {
   /** Connecting, waiting and reading, all together. */
   readonly deadlineMs: number
   readonly maxBodyBytes: number
+  /** Not on one that is kept, and not kept after: another try, where the one before may have been at fault. */
+  readonly onNewConnection?: boolean
 }
 
 export interface OutboundResponse {
@@ -55,15 +57,17 @@ const keepAliveMs = 30_000
 export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Outbound {
   const ca = onlyCa ?? [...trusted(), ...(extraCa === undefined ? [] : [extraCa])]
   const { connect, endConnecting } = createConnector(ca)
-  const agent = new Agent({
+  const options: Agent.Options = {
     allowH2: false,
-    pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
     connect,
-  })
+  }
+  const keeping = new Agent({ ...options, pipelining: 1 })
+  // Zero is how undici is told to keep no connection.
+  const fresh = new Agent({ ...options, pipelining: 0 })
 
   async function send(request: OutboundRequest): Promise<OutboundResponse> {
     if (!request.origin.startsWith('https://')) throw new TypeError(`not an https origin: ${request.origin}`)
@@ -71,6 +75,7 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
     const cancelDeadline = clock.after(request.deadlineMs, () => deadline.abort())
     let receiving = false
     try {
+      const agent = request.onNewConnection === true ? fresh : keeping
       const responding = agent.request({
         origin: request.origin,
         path: request.target,
@@ -94,7 +99,7 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
 
   async function close(): Promise<void> {
     endConnecting()
-    await agent.destroy()
+    await Promise.all([keeping.destroy(), fresh.destroy()])
   }
 
   return { send, close }

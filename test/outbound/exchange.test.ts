@@ -71,6 +71,25 @@ test('connections are kept and used again', async () => {
   assert.ok(server.connections <= 2, String(server.connections))
 })
 
+test('one that wants a new connection has one, which is used by nobody else before or after', async () => {
+  const seen: string[] = []
+  await using server = await httpsServer((request, response) => {
+    seen.push(`${request.socket.remotePort} ${request.headers.connection}`)
+    response.end('ok')
+  })
+  await outbound.send(asking(server.origin))
+  for (let times = 0; times < 3; times += 1) {
+    await outbound.send(asking(server.origin, { onNewConnection: true }))
+    await outbound.send(asking(server.origin))
+  }
+  const ports = seen.map((each) => each.split(' ')[0])
+  assert.deepEqual(
+    seen.filter((each) => each.endsWith(' close')).map((each) => seen.indexOf(each)),
+    [1, 3, 5],
+  )
+  for (const at of [1, 3, 5]) assert.equal(ports.filter((port) => port === ports[at]).length, 1)
+})
+
 test('a body up to the bound is read', async () => {
   await using server = await httpsServer((_request, response) => void response.end('x'.repeat(1024)))
   assert.equal((await outbound.send(asking(server.origin))).body.length, 1024)
