@@ -14,8 +14,10 @@
 
 /** What a trip knows of its flight. */
 export interface Flight {
-  /** Aborts when nobody waits any more; never once it has departed. */
+  /** Aborts when nobody waits any more; never once it has departed, and never where it was sent. */
   readonly cancelled: AbortSignal
+  /** Somebody waits for it. */
+  readonly isAwaited: boolean
   /** From here on it flies to its end. */
   departs(): void
   /** What it brings counts for its key: it has been neither detached nor called off, and no later flight has landed. */
@@ -64,14 +66,25 @@ class Flying<Result> implements Flight {
   #isForKeeping = false
   #counts = true
 
-  constructor(key: string, depart: Depart<Result>, inTheAir: ReadonlySet<Flying<Result>>) {
+  /** @param aboard lets whoever wants it enter, before it departs */
+  constructor(
+    key: string,
+    inTheAir: ReadonlySet<Flying<Result>>,
+    aboard: (flying: Flying<Result>) => void,
+    depart: Depart<Result>,
+  ) {
     this.key = key
     this.#inTheAir = inTheAir
+    aboard(this)
     this.landing = depart(this)
   }
 
   get cancelled(): AbortSignal {
     return this.#cancelling.signal
+  }
+
+  get isAwaited(): boolean {
+    return this.#waiting > 0
   }
 
   get isForKeeping(): boolean {
@@ -102,6 +115,11 @@ class Flying<Result> implements Flight {
     this.#isForKeeping ||= keeps
   }
 
+  send(): void {
+    this.#hasDeparted = true
+    this.#isForKeeping = true
+  }
+
   /** @returns whether that calls it off */
   leave(): boolean {
     this.#waiting -= 1
@@ -117,8 +135,12 @@ export function createFlights<Result>(): Flights<Result> {
   const current = new Map<string, Flying<Result>>()
   const inTheAir = new Set<Flying<Result>>()
 
-  function start(key: string, depart: Depart<Result>): Flying<Result> {
-    const flying = new Flying(key, depart, inTheAir)
+  function start(
+    key: string,
+    aboard: (flying: Flying<Result>) => void,
+    depart: Depart<Result>,
+  ): Flying<Result> {
+    const flying = new Flying(key, inTheAir, aboard, depart)
     current.set(key, flying)
     inTheAir.add(flying)
     const land = (): void => {
@@ -135,8 +157,7 @@ export function createFlights<Result>(): Flights<Result> {
     if (current.get(flying.key) === flying) current.delete(flying.key)
   }
 
-  async function board(flying: Flying<Result>, { leaves, keeps }: Passenger): Promise<Result> {
-    flying.enter(keeps)
+  async function stay(flying: Flying<Result>, { leaves }: Passenger): Promise<Result> {
     try {
       return await unlessLeft(flying.landing, leaves)
     } finally {
@@ -147,16 +168,20 @@ export function createFlights<Result>(): Flights<Result> {
 
   return {
     async join(key, depart, passenger) {
-      const flying = current.get(key)
-      const result = await board(flying ?? start(key, depart), passenger)
-      return { result, isCollapsed: flying !== undefined }
+      const enter = (flying: Flying<Result>): void => flying.enter(passenger.keeps)
+      const joined = current.get(key)
+      if (joined !== undefined) enter(joined)
+      const result = await stay(joined ?? start(key, enter, depart), passenger)
+      return { result, isCollapsed: joined !== undefined }
     },
     async overtake(key, depart, passenger) {
-      return { result: await board(start(key, depart), passenger), isCollapsed: false }
+      const flying = start(key, (each) => each.enter(passenger.keeps), depart)
+      return { result: await stay(flying, passenger), isCollapsed: false }
     },
     send(key, depart) {
-      const flying = current.get(key) ?? start(key, depart)
-      flying.enter(true)
+      const joined = current.get(key)
+      if (joined === undefined) start(key, (flying) => flying.send(), depart)
+      else joined.send()
     },
     detach(matches) {
       for (const flying of inTheAir) {

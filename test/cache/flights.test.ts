@@ -214,6 +214,30 @@ test('one that nobody waits for is never called off, and is joined like any othe
   assert.deepEqual(await joined, { result: 'landed', isCollapsed: true })
 })
 
+test('a trip knows from its beginning whether anybody waits for it', async () => {
+  const flights = createFlights<string>()
+  const known: [string, boolean][] = []
+  const trip = Promise.withResolvers<string>()
+  const noting =
+    (how: string) =>
+    (flight: Flight): Promise<string> => {
+      known.push([how, flight.isAwaited])
+      return trip.promise
+    }
+  const asked = [
+    flights.join('joined', noting('joined'), stays),
+    flights.overtake('joined', noting('overtaken'), stays),
+  ]
+  flights.send('sent', noting('sent'))
+  assert.deepEqual(known, [
+    ['joined', true],
+    ['overtaken', true],
+    ['sent', false],
+  ])
+  trip.resolve('answer')
+  await Promise.all(asked)
+})
+
 test('who overtakes flies at once, whoever comes later joins that one, and the earlier one counts until it has landed', async () => {
   for (const isLanding of [true, false]) {
     const flights = createFlights<string>()
