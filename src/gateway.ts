@@ -12,7 +12,7 @@ import { createAccess } from './access/index.ts'
 import type { Callers } from './callers/index.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/index.ts'
-import { createGate, createGraphClient, type Gate } from './graph/index.ts'
+import { createGate, createGraphClient, createLine, createRetryBudget, type Gate } from './graph/index.ts'
 import {
   createHealth,
   createJourney,
@@ -64,12 +64,20 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const outbound = await outboundFor(config, clock)
   starting.defer(() => outbound.close())
   const gate = createGate(clock.monotonic)
+  const line = createLine({
+    gate,
+    clock,
+    mostAtOnce: config.graph.maxConcurrent,
+    mostWaiting: config.graph.maxWaiting,
+  })
   const metrics: Metrics = createMetrics({
     inFlight: () => publicServer.inFlight,
     cacheEntries: () => cache.store.entries,
     cacheBytes: () => cache.store.bytes,
     cacheEvictions: () => cache.store.evicted,
     tripsInTheAir: () => cache.inTheAir,
+    graphCallsInFlight: () => line.underWay,
+    graphWaiting: () => line.waiting,
     gateShutSeconds: () => gate.shutForMs / 1000,
     auditPendingBytes: () => trail.pendingBytes,
     auditRecords: () => trail.taken,
@@ -97,9 +105,11 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     maxBodyBytes: config.graph.maxBody,
     outbound,
     tokens,
-    gate,
+    line,
+    retries: createRetryBudget(),
     clock,
     observer: {
+      retried: (isWithinBudget) => metrics.retried(isWithinBudget),
       called: (outcome, _trip, durationMs) => metrics.graphCalled(outcome, durationMs),
       roleMissing: (trip) => log.error({ ...trip }, roleMissingRemedy(config.identity.clientId)),
     },

@@ -81,6 +81,8 @@ test('the page on operations names every metric, and no other', async () => {
     cacheBytes: zero,
     cacheEvictions: zero,
     tripsInTheAir: zero,
+    graphCallsInFlight: zero,
+    graphWaiting: zero,
     gateShutSeconds: zero,
     auditPendingBytes: zero,
     auditRecords: zero,

@@ -45,6 +45,14 @@ export function percent(from: string, to: string) {
   return parsed(title, percentPattern, within(parsePercent, from, to))
 }
 
+export function count(from: number, to: number) {
+  return z
+    .int()
+    .min(from)
+    .max(to)
+    .meta({ title: `a whole number from ${from} to ${to}` })
+}
+
 export function rate() {
   return parsed('a rate such as 50/s or 100/m', ratePattern, parseRate)
 }

@@ -6,7 +6,7 @@
  */
 
 import * as z from 'zod'
-import { duration, filePath, guid, listen, origin, percent, secret, size, tenant } from './fields.ts'
+import { count, duration, filePath, guid, listen, origin, percent, secret, size, tenant } from './fields.ts'
 import { audit } from './schema-audit.ts'
 import { access, issuers, propertyName } from './schema-callers.ts'
 import type { Secret } from './secret.ts'
@@ -76,7 +76,13 @@ export const graph = z.strictObject({
     .describe('Security Copilot sessions exist in beta only.'),
   deadline: duration('100ms', '2m')
     .prefault('10s')
-    .describe('The longest a trip to Graph takes in all, token and retry included.'),
+    .describe('The longest a trip to Graph takes in all: its turn, token and retry included.'),
+  maxConcurrent: count(1, 10_000).prefault(64).describe('Calls to Graph at the same time, in each replica.'),
+  maxWaiting: count(0, 100_000)
+    .prefault(256)
+    .describe(
+      'Trips that wait for their turn while so many calls are under way. More are told to come again.',
+    ),
   maxBody: size('1KiB', '64MiB')
     .prefault('1MiB')
     .describe('A longer answer of Graph is not read to its end.'),

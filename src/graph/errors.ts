@@ -23,6 +23,19 @@ export class GraphThrottled extends GatewayError {
   }
 }
 
+/** As many calls to Graph as may be are under way, and there is no waiting for a turn that would come too late. */
+export class GraphBusy extends GatewayError {
+  override readonly code = 'graphBusy'
+  override readonly status = 503
+  override readonly proxyError = 'connection_limit_reached'
+  override readonly allowsLastResort = true
+  override readonly retryAfterMs = firstBackOffMs
+
+  constructor(reason: string) {
+    super('The gateway asks Microsoft Graph as much as it may just now. Ask again.', reason)
+  }
+}
+
 /** Graph did not let this application read the session: a matter for the gateway's operators. */
 export class GraphRefused extends GatewayError {
   override readonly code = 'graphRefused'

@@ -2,7 +2,8 @@
  * The gate: one for the whole application, between every trip and Graph. It is the circuit breaker, too.
  *
  * Graph throttles an application, not a key, and counts each retry against it; so when it says stop, nothing more is
- * asked until the time it gave has passed. Then one trip goes first, and the others follow once it is back.
+ * asked until the time it gave has passed. Then one trip goes first, and the others follow once it is back. Who may wait
+ * for that is for the line before it to say (`line.ts`).
  *
  * @module
  */
@@ -18,11 +19,15 @@ export interface Gate {
   enter(): Pass
   /** Whether whoever came now would be turned away. */
   readonly isShut: boolean
+  /** What `enter` throws. */
+  refusal(): GraphThrottled
   /** Milliseconds until the next trip may go; 0 when it may, or is on its way. */
   readonly shutForMs: number
 }
 
 export interface Pass {
+  /** It goes first, and alone: others wait for what becomes of it. */
+  readonly isProbe: boolean
   /** Graph answered, whatever it said of the question. */
   served(): void
   /** Graph failed: 5xx, a reset, no answer in time. */
@@ -31,8 +36,9 @@ export interface Pass {
    * Graph asked us to wait.
    *
    * @param retryAfterMs as it said; `undefined` when it did not say
+   * @returns for how long the gate is shut now, in milliseconds
    */
-  throttled(retryAfterMs: number | undefined): void
+  throttled(retryAfterMs: number | undefined): number
   /** The trip ended without an answer about Graph (no token, dropped). */
   abandoned(): void
 }
@@ -66,6 +72,13 @@ export function createGate(now: () => number): Gate {
     return forMs
   }
 
+  function refusal(): GraphThrottled {
+    const waitMs = shutUntil - now()
+    return waitMs > 0
+      ? new GraphThrottled(waitMs, reason)
+      : new GraphThrottled(firstBackOffMs, `${reason}; being probed`)
+  }
+
   function createPass(): Pass {
     const shuttingsBefore = shuttings
     /** It passed before the gate last shut, so what becomes of it says nothing about now. */
@@ -78,6 +91,7 @@ export function createGate(now: () => number): Gate {
       outcome()
     }
     const pass: Pass = {
+      isProbe: isProbing,
       served: report(() => {
         if (isLate()) return
         consecutiveFailures = 0
@@ -91,7 +105,7 @@ export function createGate(now: () => number): Gate {
           shut(backOff(), 'Graph failed several times in a row')
         }
       }),
-      throttled: (retryAfterMs) =>
+      throttled(retryAfterMs) {
         report(() => {
           // Trips that were under way together are told together: that is one back-off, and not one for each.
           if (retryAfterMs === undefined && isLate()) return
@@ -99,25 +113,27 @@ export function createGate(now: () => number): Gate {
             retryAfterMs === undefined ? backOff() : Math.min(longestMs, Math.max(shortestMs, retryAfterMs)),
             'Graph asked this application to slow down',
           )
-        })(),
+        })()
+        return Math.max(0, shutUntil - now())
+      },
       abandoned: report(() => {}),
     }
     return pass
   }
 
+  const isShut = (): boolean => now() < shutUntil || (isProbing && probe !== undefined)
+
   return {
     enter() {
-      const waitMs = shutUntil - now()
-      if (waitMs > 0) throw new GraphThrottled(waitMs, reason)
-      if (isProbing && probe !== undefined)
-        throw new GraphThrottled(firstBackOffMs, `${reason}; being probed`)
+      if (isShut()) throw refusal()
       const pass = createPass()
       if (isProbing) probe = pass
       return pass
     },
     get isShut() {
-      return now() < shutUntil || probe !== undefined
+      return isShut()
     },
+    refusal,
     get shutForMs() {
       return Math.max(0, shutUntil - now())
     },

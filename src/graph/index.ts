@@ -1,3 +1,5 @@
 export { createGraphClient, type GraphClient, type GraphClientOptions, type GraphObserver } from './client.ts'
 export { createGate, type Gate } from './gate.ts'
+export { createLine, type Line } from './line.ts'
+export { createRetryBudget } from './retries.ts'
 export type { Boarding, SessionAnswer, SessionQuestion, SessionUnchanged, Trip } from './question.ts'

@@ -13,6 +13,8 @@ export interface SessionQuestion {
 export interface Boarding {
   /** Aborts when nobody wants the answer any more; never after `departs`. */
   readonly cancelled: AbortSignal
+  /** Whether anybody waits for it, and not only the cache. */
+  readonly isAwaited: boolean
   /** From here on the trip goes on to its end, whoever leaves. */
   departs(): void
 }

@@ -17,6 +17,8 @@ export interface Metrics {
   unparsable(code: string): void
   /** @param outcome Graph's status, or the RFC 9209 name of what failed */
   graphCalled(outcome: number | string, durationMs: number): void
+  /** A call to Graph failed that may be made once more; it is, within the budget for that. */
+  retried(isWithinBudget: boolean): void
   exchanged(isSuccess: boolean): void
   keysFetched(issuer: string, isSuccess: boolean): void
   certificateReloaded(isSuccess: boolean): void
@@ -36,6 +38,8 @@ export interface Gauges {
   readonly cacheBytes: () => number
   readonly cacheEvictions: () => number
   readonly tripsInTheAir: () => number
+  readonly graphCallsInFlight: () => number
+  readonly graphWaiting: () => number
   readonly gateShutSeconds: () => number
   readonly auditPendingBytes: () => number
   readonly auditRecords: () => number
@@ -62,6 +66,7 @@ export function createMetrics(gauges: Gauges): Metrics {
   const unparsable = counter('unparsable_requests_total', 'Requests that the HTTP parser refused', ['code'])
   const graphCalls = counter('graph_calls_total', 'Calls to Graph, by status or failure', ['outcome'])
   const graphDuration = histogram('graph_call_duration_seconds', 'Time of one call to Graph', [])
+  const retries = counter('graph_retries_total', 'Second tries, made or denied by the budget', ['result'])
   const exchanges = counter('token_exchanges_total', 'Exchanges for an app-only token', ['result'])
   const keyFetches = counter('issuer_key_fetches_total', 'Fetches of an issuer’s keys', ['issuer', 'result'])
   const certificates = counter('certificate_reloads_total', 'TLS certificate files that changed', ['result'])
@@ -93,6 +98,8 @@ export function createMetrics(gauges: Gauges): Metrics {
     ['cache_entries', 'Entries in the cache', gauges.cacheEntries],
     ['cache_bytes', 'Bytes that the cache counts for its entries', gauges.cacheBytes],
     ['graph_trips_in_flight', 'Trips to Graph under way', gauges.tripsInTheAir],
+    ['graph_calls_in_flight', 'Trips that have their turn: with a call under way', gauges.graphCallsInFlight],
+    ['graph_waiting', 'Trips that wait for their turn', gauges.graphWaiting],
     ['graph_gate_shut_seconds', 'Time until Graph may be asked again; 0 when it may', gauges.gateShutSeconds],
     ['audit_pending_bytes', 'Audit records that the sink has not taken yet', gauges.auditPendingBytes],
     ['audit_blocked', 'Whether the audit sink takes no records, or not fast enough', gauges.auditBlocked],
@@ -118,6 +125,7 @@ export function createMetrics(gauges: Gauges): Metrics {
       graphCalls.inc({ outcome: String(outcome) })
       graphDuration.observe(durationMs / 1000)
     },
+    retried: (isWithinBudget) => retries.inc({ result: isWithinBudget ? 'made' : 'denied' }),
     exchanged: (isSuccess) => exchanges.inc({ result: resultOf(isSuccess) }),
     keysFetched: (issuer, isSuccess) => keyFetches.inc({ issuer, result: resultOf(isSuccess) }),
     certificateReloaded: (isSuccess) => certificates.inc({ result: resultOf(isSuccess) }),

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { until } from '../security/wire.ts'
 import { type Reply, type World, workspacePath } from '../world/world.ts'
 
 export interface Placed {
@@ -32,6 +33,12 @@ export async function costOf<T>(
     calls: emulator.graph.calls - before.calls,
     exchanges: emulator.entra.exchanges - before.exchanges,
   }
+}
+
+/** Until so many trips wait for their turn. */
+export async function untilWaiting(world: World, trips: number): Promise<void> {
+  const wanted = new RegExp(`^session_gateway_graph_waiting ${trips}$`, 'm')
+  await until(`${trips} waiting`, async () => wanted.test((await world.manage('/metrics')).body))
 }
 
 /** Status, `error.code` and `Retry-After`. */

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../../src/clock.ts'
 import { startEmulator } from '../../src/emulator/index.ts'
-import { createGate, createGraphClient } from '../../src/graph/index.ts'
+import { createGate, createGraphClient, createLine, createRetryBudget } from '../../src/graph/index.ts'
 import { createOutbound } from '../../src/outbound/index.ts'
 import { ExchangeFailed } from '../../src/token/index.ts'
 import { scripted } from '../token/scripted.ts'
 import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
-import { sessionId, sessionPath, startWorld, type World } from '../world/world.ts'
-import { costOf, placeSession, verdict } from './answers.ts'
+import { type Reply, sessionId, sessionPath, startWorld, type World } from '../world/world.ts'
+import { costOf, placeSession, untilWaiting, verdict } from './answers.ts'
 
 async function worldWithClock(): Promise<{ clock: FakeClock; world: World }> {
   const clock = createFakeClock()
@@ -27,62 +27,117 @@ test('a gate that opens lets exactly one trip go first, and the others once it i
   emulator.fail('graph', { kind: 'hold', until: hold.promise })
   const probing = world.ask(placeSession(world).path)
   await emulator.reached('graph', 2)
-  const others = await costOf(world, () =>
-    Promise.all(Array.from({ length: 10 }, () => world.ask(placeSession(world).path))),
-  )
-  for (const reply of others.result) assert.deepEqual(verdict(reply), [503, 'graphThrottled', '1'])
-  assert.equal(others.calls, 0)
+  const askTen = (): Promise<Reply>[] => Array.from({ length: 10 }, () => world.ask(placeSession(world).path))
+  const impatient = askTen()
+  await untilWaiting(world, 10)
+  clock.advance(1_000)
+  for (const reply of await Promise.all(impatient)) {
+    assert.deepEqual(verdict(reply), [503, 'graphThrottled', '1'])
+  }
+  const patient = askTen()
+  await untilWaiting(world, 10)
+  assert.equal(emulator.graph.calls, 2)
 
   hold.resolve()
   assert.equal((await probing).status, 200)
-  const after = await costOf(world, () =>
-    Promise.all(Array.from({ length: 10 }, () => world.ask(placeSession(world).path))),
-  )
-  assert.deepEqual(new Set(after.result.map(({ status }) => status)), new Set([200]))
-  assert.equal(after.calls, 10)
+  for (const reply of await Promise.all(patient)) assert.equal(reply.status, 200)
+  assert.equal(emulator.graph.calls, 12)
 })
 
 test('of many different keys that ask the moment it opens one goes to Graph', async () => {
   const { clock, world } = await worldWithClock()
   await using _ = world
   const { emulator } = world
-  emulator.fail('graph', { kind: 'status', status: 503, retryAfter: '1' })
+  emulator.fail('graph', { kind: 'status', status: 503, retryAfter: '2' })
   await world.ask()
-  clock.advance(1_000)
+  clock.advance(2_000)
   const hold = Promise.withResolvers<void>()
-  emulator.fail('graph', { kind: 'hold', until: hold.promise }, Infinity)
-  let refused = 0
-  const allButOne = Promise.withResolvers<void>()
-  async function ask(): Promise<number> {
-    const { status } = await world.ask(placeSession(world).path)
-    if (status === 503) refused += 1
-    if (refused === 9) allButOne.resolve()
-    return status
-  }
-  const asking = Array.from({ length: 10 }, ask)
-  // All but the probe are answered while it is still out.
-  await allButOne.promise
+  emulator.fail('graph', { kind: 'hold', until: hold.promise })
+  const asking = Array.from({ length: 10 }, () => world.ask(placeSession(world).path))
+  await untilWaiting(world, 9)
   assert.equal(emulator.graph.calls, 2)
   hold.resolve()
-  const statuses = await Promise.all(asking)
-  assert.equal(statuses.filter((status) => status === 200).length, 1)
+  for (const reply of await Promise.all(asking)) assert.equal(reply.status, 200)
 })
 
-test('five failures in a row shut the gate, retries included, and the sixth call is not made', async () => {
+test('a probe that fails is not tried again, and takes everybody who waits with it', async () => {
   const { clock, world } = await worldWithClock()
   await using _ = world
-  world.emulator.fail('graph', { kind: 'status', status: 500 }, 5)
-  const first = await costOf(world, () => world.ask(placeSession(world).path))
-  const second = await costOf(world, () => world.ask(placeSession(world).path))
-  for (const { result, calls } of [first, second]) {
+  const { emulator } = world
+  emulator.fail('graph', { kind: 'status', status: 503, retryAfter: '2' })
+  assert.equal((await world.ask()).status, 503)
+  clock.advance(2_000)
+  emulator.fail('graph', { kind: 'status', status: 503 })
+  assert.equal((await world.ask()).status, 502)
+  assert.equal(emulator.graph.calls, 2)
+  // It has shut for one second, which is waited for; then for two, which is not.
+  emulator.fail('graph', { kind: 'reset' })
+  const asking = Array.from({ length: 10 }, () => world.ask(placeSession(world).path))
+  await untilWaiting(world, 10)
+  clock.advance(1_000)
+  const verdicts = (await Promise.all(asking)).map((reply) => verdict(reply).join(' '))
+  assert.deepEqual(verdicts.toSorted(), [
+    '502 graphFailed ',
+    ...Array<string>(9).fill('503 graphThrottled 2'),
+  ])
+  assert.equal(emulator.graph.calls, 3)
+})
+
+test('five trips in a row that fail, retries included, shut the gate', async () => {
+  const { clock, world } = await worldWithClock()
+  await using _ = world
+  world.emulator.fail('graph', { kind: 'status', status: 500 }, 10)
+  for (let trips = 0; trips < 5; trips += 1) {
+    const { result, calls } = await costOf(world, () => world.ask(placeSession(world).path))
     assert.deepEqual([...verdict(result), calls], [502, 'graphFailed', undefined, 2])
   }
-  // The fifth shuts it, so there is no second try.
-  const third = await costOf(world, () => world.ask(placeSession(world).path))
-  assert.deepEqual([...verdict(third.result), third.calls], [503, 'graphThrottled', '1', 1])
-  assert.equal((await costOf(world, () => world.ask(placeSession(world).path))).calls, 0)
-  clock.advance(1_000)
-  assert.equal((await world.ask()).status, 200)
+  const asking = world.ask()
+  await untilWaiting(world, 1)
+  clock.advance(999)
+  assert.equal(world.emulator.graph.calls, 10)
+  clock.advance(1)
+  assert.equal((await asking).status, 200)
+})
+
+test('a failure that the second try mends is no failure: the gate stays open', async () => {
+  const { world } = await worldWithClock()
+  await using _ = world
+  for (let trips = 0; trips < 8; trips += 1) {
+    world.emulator.fail('graph', { kind: 'reset' })
+    assert.equal((await world.ask(placeSession(world).path)).status, 200)
+  }
+})
+
+test('retries are one for ten calls, with ten in hand: beyond that the first failure is the answer', async () => {
+  const { world } = await worldWithClock()
+  await using _ = world
+  const { emulator } = world
+  const fails = async (): Promise<number> => {
+    emulator.fail('graph', { kind: 'status', status: 500 }, 2)
+    const { calls } = await costOf(world, () => world.ask(placeSession(world).path))
+    emulator.recover('graph')
+    return calls
+  }
+  const succeed = async (times: number): Promise<void> => {
+    for (let calls = 0; calls < times; calls += 1) {
+      assert.equal((await world.ask(placeSession(world).path)).status, 200)
+    }
+  }
+  for (let trips = 0; trips < 10; trips += 1) {
+    assert.equal(await fails(), 2)
+    if (trips % 4 === 3) await succeed(1)
+  }
+  await succeed(1)
+  // 13 calls since, and the first of them found it full.
+  assert.equal(await fails(), 2)
+  assert.equal(await fails(), 1)
+  await succeed(4)
+  assert.equal(await fails(), 1)
+  await succeed(5)
+  assert.equal(await fails(), 2)
+  const told = (await world.manage('/metrics')).body
+  assert.match(told, /graph_retries_total{result="made"} 12\n/)
+  assert.match(told, /graph_retries_total{result="denied"} 2\n/)
 })
 
 test('a late success, asked for before the gate shut, is given to its caller and does not open it', async () => {
@@ -108,17 +163,18 @@ for (const [what, fault] of [
   ['that are reset', { kind: 'reset' }],
   ['that are cut off', { kind: 'truncate' }],
 ] as const) {
-  test(`five calls in a row ${what} shut the gate`, async () => {
+  test(`five trips in a row ${what} shut the gate`, async () => {
     const { world } = await worldWithClock()
     await using _ = world
-    world.emulator.fail('graph', fault, 5)
-    while ((await world.ask(placeSession(world).path)).status === 502);
-    assert.equal(world.emulator.graph.calls, 5)
-    assert.deepEqual(verdict(await world.ask()), [503, 'graphThrottled', '1'])
+    world.emulator.fail('graph', fault, Infinity)
+    for (let trips = 0; trips < 5; trips += 1) {
+      assert.equal((await world.ask(placeSession(world).path)).status, 502)
+    }
+    assert.deepEqual((await world.manage('/readyz')).json.degraded, ['graph: not to be asked just now'])
   })
 }
 
-test('five calls that get no answer in time shut the gate', async () => {
+test('five trips that get no answer in time shut the gate', async () => {
   const { clock, world } = await worldWithClock()
   await using _ = world
   world.emulator.fail('graph', { kind: 'hang' }, 5)
@@ -126,7 +182,7 @@ test('five calls that get no answer in time shut the gate', async () => {
   await world.emulator.reached('graph', 5)
   clock.advance(10_000)
   for (const reply of await Promise.all(asking)) assert.equal(reply.status, 504)
-  assert.deepEqual(verdict(await world.ask()), [503, 'graphThrottled', '1'])
+  assert.deepEqual((await world.manage('/readyz')).json.degraded, ['graph: not to be asked just now'])
 })
 
 test('a probe that gets no token makes room for the next', async () => {
@@ -140,12 +196,13 @@ test('a probe that gets no token makes room for the next', async () => {
     maxBodyBytes: 1024,
     outbound,
     tokens,
-    gate,
+    line: createLine({ gate, clock, mostAtOnce: 1, mostWaiting: 0 }),
+    retries: createRetryBudget(),
     clock,
-    observer: { called: () => undefined, roleMissing: () => undefined },
+    observer: { called: () => undefined, retried: () => undefined, roleMissing: () => undefined },
   })
   const question = { target: sessionPath, sessionId, select: null }
-  const boarding = { cancelled: new AbortController().signal, departs: () => undefined }
+  const boarding = { cancelled: new AbortController().signal, isAwaited: true, departs: () => undefined }
   gate.enter().throttled(1_000)
   clock.advance(1_000)
 
