@@ -2,8 +2,8 @@
 /**
  * The program: arguments in, exit codes out.
  *
- * 0: done, or drained. 1: the configuration or the start failed, a check said no, or the audit sink is gone. 2: the
- * arguments are wrong.
+ * 0: done, or drained. 1: the configuration or the start failed, a check said no, the audit sink is gone, or the program
+ * has a fault. 2: the arguments are wrong.
  *
  * @module
  */
@@ -31,8 +31,8 @@ const program = new Command('session-gateway')
   .showHelpAfterError()
   .addHelpText(
     'after',
-    '\nExit codes: 0 done, or drained; 1 the configuration, the start or a check failed, or nobody reads the audit\n' +
-      'records any more; 2 wrong arguments, or files that cannot be read.',
+    '\nExit codes: 0 done, or drained; 1 the configuration, the start or a check failed, nobody reads the audit\n' +
+      'records any more, or the program has a fault; 2 wrong arguments, or files that cannot be read.',
   )
   .exitOverride((error) => {
     process.exit(error.exitCode === 0 ? 0 : 2)

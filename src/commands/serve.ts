@@ -6,7 +6,7 @@ import { askedToStop, complain, describeFinding } from './terminal.ts'
 
 const lastLinesMs = 1_000
 
-/** Runs until SIGTERM, SIGINT or the loss of the audit sink, drains, and returns the exit code. */
+/** Runs until SIGTERM, SIGINT, the loss of the audit sink or a fault nobody caught, drains, and returns the exit code. */
 export async function serve(files: readonly string[], version: string): Promise<number> {
   const loaded = await loadConfig({ files, env: process.env })
   if (!loaded.ok) {
@@ -18,14 +18,17 @@ export async function serve(files: readonly string[], version: string): Promise<
   for (const { path, message } of warnings) log.warn({ path }, message)
 
   const stop = askedToStop()
+  const fault = uncaught(log)
   try {
     const { stdout, env } = process
-    const gateway = await startGateway(config, { log, stdout, version, env })
+    const starting = startGateway(config, { log, stdout, version, env })
+    const gateway = await Promise.race([starting, fault.then(giveUp)])
     if (config.audit.sink !== 'stdout') reopenWhenTold(gateway, log)
     log.info({ port: gateway.address.port, managementPort: gateway.managementAddress.port }, 'listening')
-    const why = await Promise.race([stop, gateway.lost.then((lost) => ({ lost }))])
+    const lost = Promise.race([gateway.lost, fault]).then((reason) => ({ reason }))
+    const why = await Promise.race([stop, lost])
     if (typeof why === 'string') log.info({ signal: why }, 'draining')
-    else log.fatal({ reason: why.lost }, 'the gateway can answer nothing any more: draining')
+    else log.fatal(why, 'the gateway cannot go on: draining')
     await gateway.drain()
     log.info('drained')
     return typeof why === 'string' ? 0 : 1
@@ -37,6 +40,23 @@ export async function serve(files: readonly string[], version: string): Promise<
     // Nothing but last lines and records keeps the process now. A stuck reader of theirs would keep it for ever.
     setTimeout(() => process.exit(), lastLinesMs).unref()
   }
+}
+
+/**
+ * Resolves when an error was thrown, or a promise rejected, where nobody caught it. What state that has left is unknown, so
+ * nothing new is begun; what has been asked is answered as far as it can be, and each further fault is only logged.
+ */
+function uncaught(log: Log): Promise<string> {
+  return new Promise((resolve) => {
+    process.on('uncaughtException', (err, origin) => {
+      log.fatal({ err, origin }, 'a fault of the gateway that nothing caught')
+      resolve(`a fault of the gateway: ${err.message}`)
+    })
+  })
+}
+
+function giveUp(reason: string): never {
+  throw new StartFailure(reason)
 }
 
 /** SIGHUP, as tools that move log files away send it. */
