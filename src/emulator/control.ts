@@ -82,6 +82,7 @@ const faultFields: Readonly<Record<Exclude<Fault['kind'], 'hold'>, Readonly<Reco
   delay: { ms: isCount },
   hang: {},
   truncate: {},
+  drip: { everyMs: isCount },
   reset: {},
   html: { 'status?': isStatus },
   otherId: {},

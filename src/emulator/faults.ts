@@ -18,6 +18,8 @@ export type Fault =
   | { readonly kind: 'hold'; readonly until: Promise<unknown> }
   /** `Content-Length` promises twice what comes, then the connection is gone. */
   | { readonly kind: 'truncate' }
+  /** The head of a proper answer, and then a byte each so many milliseconds. */
+  | { readonly kind: 'drip'; readonly everyMs: number }
   /** A TCP reset in place of an answer. */
   | { readonly kind: 'reset' }
   /** An HTML page, as proxies and front doors send; 200 unless told. */
@@ -125,6 +127,8 @@ export async function meet(
       break
     case 'truncate':
       return { how: 'truncated', answer: await part.answer(request) }
+    case 'drip':
+      return { how: 'dripping', answer: await part.answer(request), everyMs: fault.everyMs }
     case 'reset':
       return { how: 'reset' }
     case 'html':

@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:https'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Certificate } from './certificate.ts'
 import type { RecordedRequest } from './request-log.ts'
 
@@ -28,8 +29,11 @@ export interface Answer {
   readonly isChunked?: boolean
 }
 
-/** How an answer comes to its client: whole, cut off in the middle, or as a connection reset in its place. */
-export type Delivery = { how: 'whole' | 'truncated'; answer: Answer } | { how: 'reset' }
+/** How an answer comes to its client: whole, cut off in the middle, slowly, or as a connection reset in its place. */
+export type Delivery =
+  | { how: 'whole' | 'truncated'; answer: Answer }
+  | { how: 'dripping'; answer: Answer; everyMs: number }
+  | { how: 'reset' }
 
 export interface Server {
   readonly port: number
@@ -102,6 +106,7 @@ async function serve(
   if (delivery === undefined) return
   if (delivery.how === 'reset') reset()
   else if (delivery.how === 'truncated') sendHalf(response, delivery.answer, options.now)
+  else if (delivery.how === 'dripping') await drip(response, delivery, options.now, connection.signal)
   else send(response, delivery.answer, options.now)
 }
 
@@ -154,6 +159,29 @@ function sendHalf(response: ServerResponse, answer: Answer, now: () => number): 
     'Content-Length': Math.max(body.length, 1),
   })
   response.write(body.subarray(0, body.length >> 1), () => response.destroy())
+}
+
+async function drip(
+  response: ServerResponse,
+  { answer, everyMs }: { readonly answer: Answer; readonly everyMs: number },
+  now: () => number,
+  signal: AbortSignal,
+): Promise<void> {
+  const body = Buffer.from(answer.body)
+  response.writeHead(answer.status, {
+    Date: new Date(now()).toUTCString(),
+    ...answer.headers,
+    'Content-Length': body.length,
+  })
+  try {
+    for (const byte of body) {
+      response.write(Buffer.of(byte))
+      await delay(everyMs, undefined, { signal })
+    }
+    response.end()
+  } catch {
+    // The client is gone.
+  }
 }
 
 export function json(status: number, content: unknown, headers: Record<string, string> = {}): Answer {

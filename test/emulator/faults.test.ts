@@ -74,6 +74,17 @@ test('a held answer comes although the promise was rejected', async () => {
   assert.equal((await asking.issuer(client)).status, 200)
 })
 
+test('a dripping answer is a proper one, byte by byte, and ends with its client', async () => {
+  await using client = await emulatorAndClient()
+  client.emulator.fail('graph', { kind: 'drip', everyMs: 0 })
+  assert.ok((await client.graph(sessionPath)).json.id)
+  client.emulator.fail('graph', { kind: 'drip', everyMs: 2 ** 30 })
+  const waits = client.graph(sessionPath)
+  await client.emulator.reached('graph', 2)
+  await client.emulator.close()
+  await assert.rejects(waits)
+})
+
 test('a delayed answer is a proper one', async () => {
   await using client = await emulatorAndClient()
   client.emulator.fail('issuer', { kind: 'delay', ms: 1 })
