@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { jsonSchema } from '../src/config/json-schema.ts'
 import { configurationReference } from '../src/config/reference.ts'
+import { failureModes } from './failure-modes.ts'
 
 export interface Generated {
   /** Relative to the root of the repository. */
@@ -19,6 +20,7 @@ export interface Generated {
 export const generated: readonly Generated[] = [
   written('config/gateway.schema.json', () => JSON.stringify(jsonSchema())),
   written('docs/reference/configuration.md', configurationReference),
+  written('docs/reference/failure-modes.md', failureModes),
 ]
 
 /** @returns the paths whose files are not what the code says now */
