@@ -45,7 +45,7 @@ export function compact(
   return `${input}.${signature(input).toString('base64url')}`
 }
 
-export function hmac(secret: string): (input: string) => Buffer {
+export function hmac(secret: string | Buffer): (input: string) => Buffer {
   return (input) => createHmac('sha256', secret).update(input).digest()
 }
 
