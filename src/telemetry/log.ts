@@ -17,8 +17,22 @@ export function createLog(level: string, stream: DestinationStream = stderr()): 
       formatters: { level: (label) => ({ level: label }) },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
     },
-    stream,
+    { write: (line) => stream.write(withoutControls(line)) },
   )
+}
+
+/**
+ * Reasons quote what strangers have sent. JSON escapes C0, and a terminal obeys C1 too; what turns the direction of
+ * writing, or cannot be seen at all, makes a line say something else than it holds.
+ */
+function withoutControls(line: string): string {
+  return line.replace(unreadable, (character) => character.split('').map(escaped).join(''))
+}
+
+const unreadable = /[[\p{C}\p{Zl}\p{Zp}]--\n]/gv
+
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** Lines that wait for a reader of stderr who pauses, in characters; beyond it lines are dropped, not piled up. */
