@@ -36,9 +36,17 @@ export abstract class GatewayError extends Error {
   constructor(message: string, reason?: string, options?: ErrorOptions) {
     super(message, options)
     this.name = new.target.name
-    this.reason = reason?.slice(0, longestReason)
+    this.reason = reason === undefined ? undefined : withoutTokens(reason).slice(0, longestReason)
   }
 }
+
+/** Servers repeat in their errors what they have been sent, and callers put anything into a claim. */
+export function withoutTokens(text: string): string {
+  return text.replace(jwt, '[redacted]')
+}
+
+/** `eyJ` is how every JSON object that begins with `{"` begins in base64url: a JWT, or as much of one as is left. */
+const jwt = /eyJ[\w-]{7,}(?:\.[\w-]*)*/g
 
 /** The gateway cannot start, for a reason that the operator can mend: the message names the key and what to do. */
 export class StartFailure extends Error {

@@ -137,6 +137,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     observer.called(response.status, trip, clock.monotonic() - startedAt)
     return verdictOn(response, question, {
       trip,
+      token,
       pass,
       now: clock.now(),
       rejectToken: () => tokens.reject(token),

@@ -49,9 +49,14 @@ export function errorOf({ body }: OutboundResponse): { code: string; message: st
   return { code: typeof code === 'string' ? code : '', message: typeof message === 'string' ? message : '' }
 }
 
-/** For the operator's log. Graph's error messages name roles and ids, never a session's content. */
-export function describe(response: OutboundResponse, trip: Trip): string {
+/**
+ * For the operator's log. Graph's error messages name roles and ids, never a session's content.
+ *
+ * @param token what it was asked with; not told, should Graph repeat it
+ */
+export function describe(response: OutboundResponse, trip: Trip, token: string): string {
   const { code, message } = errorOf(response)
+  const said = `${code.slice(0, 64)} ${message.replaceAll(token, '[redacted]').slice(0, 300)}`
   const ids = `client-request-id ${trip.clientRequestId}, request-id ${trip.requestId ?? 'none'}`
-  return `Graph answered ${response.status} ${code.slice(0, 64)} ${message.slice(0, 300)} (${ids})`
+  return `Graph answered ${response.status} ${said} (${ids})`
 }

@@ -57,6 +57,8 @@ export function verdictOnFailure(failure: OutboundFailure, pass: Pass): Verdict 
 
 export interface Circumstances {
   readonly trip: Trip
+  /** What Graph was asked with. */
+  readonly token: string
   readonly pass: Pass
   /** Epoch milliseconds. */
   readonly now: number
@@ -69,7 +71,7 @@ export interface Circumstances {
 export function verdictOn(
   response: OutboundResponse,
   question: SessionQuestion,
-  { trip, pass, now, rejectToken, roleMissing }: Circumstances,
+  { trip, token, pass, now, rejectToken, roleMissing }: Circumstances,
 ): Verdict {
   const { status } = response
   const wait = retryAfterMs(response.headers['retry-after'], now)
@@ -81,7 +83,7 @@ export function verdictOn(
     return { retryable: throttled }
   }
   if (status >= 500) {
-    const reason = describe(response, trip)
+    const reason = describe(response, trip, token)
     return { retryable: new GraphFailed('http_request_error', reason, { receivedStatus: status }) }
   }
   pass.served()
@@ -106,7 +108,7 @@ export function verdictOn(
     return { answer: { status, headers: [], body: '', errorCode: errorCodeOf(response), trip } }
   }
   if (status === 401) {
-    const refused = new GraphRefused(describe(response, trip), status)
+    const refused = new GraphRefused(describe(response, trip, token), status)
     if (!rejectToken()) throw refused
     return { retryable: refused, needsAnotherToken: true }
   }
@@ -114,10 +116,10 @@ export function verdictOn(
     roleMissing()
   }
   if (saysNothingOfTheSession.has(status)) {
-    throw new GraphFailed('http_request_error', describe(response, trip), { receivedStatus: status })
+    throw new GraphFailed('http_request_error', describe(response, trip, token), { receivedStatus: status })
   }
   if (status === 403 || (status >= 400 && isGraphsError(response))) {
-    throw new GraphRefused(describe(response, trip), status)
+    throw new GraphRefused(describe(response, trip, token), status)
   }
-  throw new GraphAnswerInvalid(describe(response, trip), status)
+  throw new GraphAnswerInvalid(describe(response, trip, token), status)
 }

@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError, withoutTokens } from '../errors.ts'
 
 /** One exchange of our credential for an app-only token failed. The message is for the operator. */
 export class ExchangeFailed extends Error {
@@ -7,7 +7,7 @@ export class ExchangeFailed extends Error {
   readonly retryAfterMs: number | undefined
 
   constructor(message: string, options: ErrorOptions & { retryAfterMs?: number | undefined } = {}) {
-    super(message, options)
+    super(withoutTokens(message), options)
     this.retryAfterMs = options.retryAfterMs
   }
 }

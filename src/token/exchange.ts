@@ -44,6 +44,8 @@ const scope = 'https://graph.microsoft.com/.default'
 /** Entra's own are 60 to 90 minutes, and 24 to 28 hours at the very most. */
 const longestLifetimeMs = 28 * 60 * 60_000
 const largestAnswerBytes = 256 * 1024
+/** Of what somebody else says, in characters. */
+const longestTold = 500
 
 export function createExchange(options: ExchangeOptions): Exchange {
   const { tenantId, clientId, authorityHost, outbound, clock, deadlineMs } = options
@@ -78,7 +80,8 @@ export function createExchange(options: ExchangeOptions): Exchange {
         azureRegion: 'DisableMsalForceRegion',
       })
     } catch (error) {
-      throw wire.failure() ?? new ExchangeFailed(`the token exchange failed: ${messageOf(error)}`)
+      const said = wire.redact(messageOf(error)).slice(0, longestTold)
+      throw wire.failure() ?? new ExchangeFailed(`the token exchange failed: ${said}`)
     }
     if (result === null || result.accessToken === '' || result.expiresOn === null) {
       throw wire.failure() ?? new ExchangeFailed('Entra answered without an access token')
@@ -109,8 +112,11 @@ interface WireOptions {
 function createWire({ outbound, tokenEndpoint, deadlineMs, now }: WireOptions): {
   network: INetworkModule
   failure(): ExchangeFailed | undefined
+  /** Leaves the credential out, whoever has repeated it. */
+  redact(text: string): string
 } {
   let failure: ExchangeFailed | undefined
+  let redact = (text: string): string => text
   const { origin } = new URL(tokenEndpoint)
 
   const network: INetworkModule = {
@@ -124,6 +130,7 @@ function createWire({ outbound, tokenEndpoint, deadlineMs, now }: WireOptions): 
       if (url.split('?', 1)[0] !== tokenEndpoint) {
         throw new ExchangeFailed(`the credential goes to ${tokenEndpoint} only, and not to ${url}`)
       }
+      redact = redactorFor(options.body ?? '')
       try {
         const response = await outbound.send({
           origin,
@@ -136,7 +143,12 @@ function createWire({ outbound, tokenEndpoint, deadlineMs, now }: WireOptions): 
         })
         const body = parseJsonObject(response.body)
         if (response.status !== 200 || body === undefined) {
-          failure = refusal(response.status, body, retryAfterMs(response.headers['retry-after'], now()))
+          failure = refusal(
+            response.status,
+            body,
+            retryAfterMs(response.headers['retry-after'], now()),
+            redact,
+          )
           throw failure
         }
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- MSAL names the type and checks the fields
@@ -152,15 +164,34 @@ function createWire({ outbound, tokenEndpoint, deadlineMs, now }: WireOptions): 
       }
     },
   }
-  return { network, failure: () => failure }
+  return { network, failure: () => failure, redact: (text) => redact(text) }
 }
 
-function refusal(status: number, body: JsonObject = {}, wait?: number): ExchangeFailed {
+/** Takes out of a text what this form proves itself with, in every spelling in which it may have been repeated. */
+function redactorFor(form: string): (text: string) => string {
+  const sent = new URLSearchParams(form)
+  const spellings = ['client_secret', 'client_assertion'].flatMap((name) => {
+    const proof = sent.get(name) ?? ''
+    return proof === ''
+      ? []
+      : [proof, encodeURIComponent(proof), new URLSearchParams([['', proof]]).toString().slice(1)]
+  })
+  return (text) => spellings.reduce((left, spelling) => left.replaceAll(spelling, '[redacted]'), text)
+}
+
+function refusal(
+  status: number,
+  body: JsonObject = {},
+  wait: number | undefined,
+  redact: (text: string) => string,
+): ExchangeFailed {
   const { error, error_description: description, error_codes: codes } = body
   const numbers = Array.isArray(codes) ? codes.filter((code): code is number => typeof code === 'number') : []
+  const firstLineOf = (text: unknown): string =>
+    typeof text === 'string' ? (redact(text).split(/[\r\n]/, 1)[0] ?? '') : ''
   const said =
     typeof error === 'string'
-      ? `${error}: ${typeof description === 'string' ? (description.split(/[\r\n]/, 1)[0] ?? '').slice(0, 500) : ''}`
+      ? `${firstLineOf(error).slice(0, 64)}: ${firstLineOf(description).slice(0, longestTold)}`
       : 'nothing that OAuth knows'
   const remedy = remedyFor(numbers)
   return new ExchangeFailed(
