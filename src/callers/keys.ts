@@ -11,6 +11,7 @@
 import { createPublicKey } from 'node:crypto'
 import { createLocalJWKSet, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../clock.ts'
+import { withoutTokens } from '../errors.ts'
 import { isJsonObject } from '../json.ts'
 
 /** What an issuer publishes. */
@@ -73,7 +74,7 @@ export function createKeyHolder({ fetchPublished, clock, observer }: KeyHolderOp
       problem = undefined
     } catch (error) {
       failures += 1
-      problem = error instanceof Error ? error.message : String(error)
+      problem = withoutTokens(error instanceof Error ? error.message : String(error))
     }
     if (!isClosed) {
       scheduleNext()
