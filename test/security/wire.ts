@@ -48,7 +48,7 @@ export function sharedWorld(options: WorldOptions = {}): () => World {
   }
 }
 
-export const withoutTls: WorldOptions = { config: { server: { tls: 'off' } } }
+export const withoutTls = { config: { server: { tls: 'off' } } } as const satisfies WorldOptions
 
 /** Where `sendRaw` connects. */
 export function wireTo(world: World): { port: number; ca?: string } {

@@ -1,17 +1,19 @@
-import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
-import { sessionPath } from '../world/world.ts'
-import { assertRefusal, goodHead, sharedWorld, untilClosed, upstreamCalls, withoutTls } from './wire.ts'
+/** Ways to hide a second request in a first one, or behind it. */
 
 /** Behind which framing a second request may hide: header lines, and what comes after them. */
-type Disguise = readonly [name: string, lines: string, body: (hidden: string) => string, method?: string]
+export type Disguise = readonly [
+  name: string,
+  lines: string,
+  body: (hidden: string) => string,
+  method?: string,
+]
 
 const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`
 const chunked = (hidden: string): string => `${chunk(hidden)}0\r\n\r\n`
 const plain = (hidden: string): string => hidden
 const manyHeaders = 'a:\r\n'.repeat(2_100)
 
-const disguises: readonly Disguise[] = [
+export const disguises: readonly Disguise[] = [
   ['a Content-Length that is too short', 'Content-Length: 5\r\n', (hidden) => `hello${hidden}`],
   ['a Content-Length that is too long', 'Content-Length: 99999\r\n', plain],
   ['a Content-Length on HEAD', 'Content-Length: 5\r\n', (hidden) => `hello${hidden}`, 'HEAD'],
@@ -97,74 +99,3 @@ const disguises: readonly Disguise[] = [
   ['a second Authorization', 'Authorization: Bearer x\r\n', plain],
   ['a second Authorization, empty', 'authorization:\r\n', plain],
 ]
-
-for (const [tls, options] of [
-  ['over TLS', {}],
-  ['without TLS', withoutTls],
-] as const) {
-  describe(`${tls}, what could be read in two ways is 400 and closes, and nothing behind it is read:`, () => {
-    const world = sharedWorld(options)
-    for (const [name, lines, body, method = 'GET'] of disguises) {
-      test(name, async () => {
-        const records = world().records.length
-        // Nobody has asked for these properties, so whoever is let through must ask Graph.
-        const hidden = `${await goodHead(world(), `${sessionPath}?$select=lastModifiedDateTime`)}\r\n`
-        const head = await goodHead(world(), sessionPath, method)
-        const calls = await upstreamCalls(world(), async () => {
-          const found = await untilClosed(world(), `${head}${lines}\r\n${body(hidden)}`)
-          assert.equal(found.length, 1)
-          assertRefusal(found[0], 400, 'invalidRequest')
-          assert.equal(found[0]?.headers['connection'], 'close')
-        })
-        assert.equal(calls, 0)
-        assert.ok(world().records.length <= records + 1, 'the hidden request has a record')
-      })
-    }
-  })
-}
-
-describe('a request in pieces', () => {
-  const world = sharedWorld(withoutTls)
-
-  test('a body that comes later than its head is not waited for', async () => {
-    const head = await goodHead(world())
-    const [answer] = await untilClosed(world(), `${head}Content-Length: 5\r\n\r\n`)
-    assertRefusal(answer, 400)
-  })
-
-  test('bytes that come while the refusal is under way are not read either', async () => {
-    const hidden = `${await goodHead(world(), `${sessionPath}?$select=lastModifiedDateTime`)}\r\n`
-    const parts = [
-      `${await goodHead(world())}Transfer-Encoding: chunked\r\n\r\n`,
-      '0\r\n\r\n',
-      hidden,
-      hidden,
-    ]
-    const calls = await upstreamCalls(world(), async () => {
-      const found = await untilClosed(world(), parts)
-      assert.equal(found.length, 1)
-      assertRefusal(found[0], 400)
-    })
-    assert.equal(calls, 0)
-  })
-
-  test('nothing is read behind a request that asked for the connection to close', async () => {
-    const head = await goodHead(world())
-    const hidden = `${await goodHead(world(), `${sessionPath}?$select=lastModifiedDateTime`)}\r\n`
-    await world().ask()
-    const calls = await upstreamCalls(world(), async () => {
-      const found = await untilClosed(world(), `${head}Connection: close\r\n\r\n${hidden}`)
-      assert.deepEqual(
-        found.map(({ status }) => status),
-        [200],
-      )
-    })
-    assert.equal(calls, 0)
-  })
-
-  test('a Content-Length of 0 is no body', async () => {
-    const head = await goodHead(world())
-    const [answer] = await untilClosed(world(), `${head}Content-Length: 0\r\nConnection: close\r\n\r\n`)
-    assert.equal(answer?.status, 200)
-  })
-})
