@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { sessionId, sessionPath } from '../world/world.ts'
+import { audience, sessionId, sessionPath } from '../world/world.ts'
 import type { CapturedWorld } from './captured-graph.ts'
 import { goodHead, untilClosed, type WireAnswer } from './wire.ts'
 
@@ -16,6 +16,16 @@ export async function askDressed({ world }: CapturedWorld, path: string, lines: 
   assert.equal(found.length, 1)
   assert.ok(found[0] !== undefined)
   return found[0]
+}
+
+async function askAsAnother({ world }: CapturedWorld, path: string): Promise<WireAnswer> {
+  const token = await world.emulator.issuer.token({ sub: 'reader', aud: audience })
+  const [found] = await untilClosed(
+    world,
+    `GET ${path} HTTP/1.1\r\nHost: another\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
+  )
+  assert.ok(found !== undefined)
+  return found
 }
 
 /** What an answer says, but for what is its own, or depends on when it was asked. */
@@ -33,7 +43,7 @@ export async function assertInert(captured: CapturedWorld, lines: string): Promi
   )
   assert.equal(await captured.taken(), captured.question(path))
   // The next caller, who says nothing of the kind, has the same; and so has one who says it again.
-  const plain = await askDressed(captured, path, '')
+  const plain = await askAsAnother(captured, path)
   const dressed = await askDressed(captured, path, lines)
   assert.match(String(plain.headers['cache-status']), /; hit;/)
   assert.equal(plain.body, miss.body)
