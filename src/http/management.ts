@@ -72,7 +72,8 @@ export function createManagementServer(options: ManagementOptions): ManagementSe
     const { socket } = request
     // What has been read already is parsed to its end; no more is read.
     if (ending.has(socket)) return void socket.pause()
-    if (ambiguityOf(request) !== undefined) {
+    // Of an upgrade Node has passed over what came with it, and would read on in the middle of it.
+    if (ambiguityOf(request) !== undefined || request.headers.upgrade !== undefined) {
       ending.add(socket)
       response.shouldKeepAlive = false
     }
