@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Placed, placeSession } from '../graph/answers.ts'
-import { answers, sendRaw } from '../world/raw.ts'
 import { createFakeClock } from '../world/fake-clock.ts'
 import type { Asking, Reply, World } from '../world/world.ts'
-import { readAnswers, sharedWorld, until, untilQuiet, wireTo } from './wire.ts'
+import { sharedWorld, untilQuiet } from './wire.ts'
 
 const windows = { freshFor: '30s', staleWhileRevalidate: '60s', staleIfError: '10m', maxRetention: '5m' }
 
@@ -201,57 +200,5 @@ describe('who may read two properties', () => {
     const reply = await world().ask(`${path}?$select=id`, { token })
     assert.equal(reply.status, 502)
     assert.doesNotMatch(reply.body, /displayName|createdDateTime|placed/)
-  })
-})
-
-describe('on one connection', () => {
-  const world = sharedWorld()
-
-  test('each request stands for itself: what came with the last one’s token lends nothing to the next', async () => {
-    const { path } = placeSession(world())
-    const head = (token?: string): string =>
-      `GET ${path} HTTP/1.1\r\nHost: gateway\r\n${token === undefined ? '' : `Authorization: Bearer ${token}\r\n`}\r\n`
-    const good = await world().workloadToken('triage')
-    const bytes = [
-      head(),
-      head(good),
-      head(),
-      head(await world().workloadToken('stranger')),
-      head(good),
-      head('x'),
-    ]
-    for (const written of [bytes, bytes.join('')]) {
-      const { text } = await sendRaw(written, { ...wireTo(world()), until: answers(6) })
-      const found = readAnswers(text)
-      assert.deepEqual(
-        found.map(({ status }) => status),
-        [401, 200, 401, 403, 200, 401],
-      )
-      for (const { status, headers } of found) assert.equal(headers['etag'] !== undefined, status === 200)
-    }
-  })
-
-  test('who leaves in the middle of an answer leaves nothing of it to whoever comes next', async () => {
-    const { emulator } = world()
-    const { path } = placeSession(world())
-    const landing = Promise.withResolvers<void>()
-    emulator.reset()
-    emulator.fail('graph', { kind: 'hold', until: landing.promise })
-    const leaving = new AbortController()
-    const asked = world().ask(path, { signal: leaving.signal })
-    await emulator.reached('graph', 1)
-    leaving.abort()
-    await assert.rejects(asked, { name: 'AbortError' })
-    landing.resolve()
-    await until('it is kept', async () =>
-      /; hit;/.test(String((await world().ask(path)).headers['cache-status'])),
-    )
-    const other = placeSession(world())
-    const replies = await Promise.all(
-      Array.from({ length: 20 }, (_, turn) => world().ask(turn % 2 === 0 ? other.path : path)),
-    )
-    for (const [turn, { json }] of replies.entries()) {
-      assert.equal(json.id, turn % 2 === 0 ? other.id : path.slice(-36))
-    }
   })
 })
