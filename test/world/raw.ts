@@ -16,11 +16,13 @@ export interface RawOptions {
   readonly ca?: string
   /** Stop reading when this says so; otherwise when the other side closes. */
   readonly until?: (text: string) => boolean
+  /** Say that no more will come, once this has settled. */
+  readonly endsAfter?: () => Promise<unknown>
 }
 
 /** Sends the bytes as they are (latin1), each element of a list in a write of its own. */
 export function sendRaw(bytes: string | readonly string[], options: RawOptions): Promise<RawAnswer> {
-  const { port, ca, until = () => false } = options
+  const { port, ca, until = () => false, endsAfter } = options
   return new Promise((resolve, reject) => {
     const host = '127.0.0.1'
     const socket: Socket =
@@ -43,6 +45,7 @@ export function sendRaw(bytes: string | readonly string[], options: RawOptions):
     })
     socket.once(ca === undefined ? 'connect' : 'secureConnect', () => {
       for (const part of typeof bytes === 'string' ? [bytes] : bytes) socket.write(part, 'latin1')
+      endsAfter?.().then(() => socket.end(), reject)
     })
   })
 }
