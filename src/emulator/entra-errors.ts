@@ -31,6 +31,12 @@ const unavailable = ['temporarily_unavailable', 503] as const
 const known: Readonly<Record<number, readonly [error: string, status: number, text: string]>> = {
   50027: [...badRequest, 'JWT token is invalid or malformed.'],
   50034: ['invalid_grant', 400, 'The user account does not exist in the directory.'],
+  50166: [...badRequest, 'Request to External OIDC endpoint failed.'],
+  53003: [
+    'invalid_grant',
+    400,
+    'Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.',
+  ],
   70003: [
     'unsupported_grant_type',
     400,
@@ -41,6 +47,7 @@ const known: Readonly<Record<number, readonly [error: string, status: number, te
     400,
     "The provided request must include a 'scope' input parameter. The provided value is not valid.",
   ],
+  70021: [...badRequest, 'No matching federated identity record found for presented assertion.'],
   90002: [
     ...badRequest,
     'Tenant not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.',
@@ -48,11 +55,13 @@ const known: Readonly<Record<number, readonly [error: string, status: number, te
   90024: [...unavailable, 'RequestBudgetExceededError - A transient error has occurred. Please try again.'],
   90033: [...unavailable, 'A transient error has occurred. Please try again.'],
   90055: ['temporarily_unavailable', 429, 'TenantThrottlingError - There are too many incoming requests.'],
+  90061: [...badRequest, 'Request to External OIDC endpoint failed.'],
   90090: [...unavailable, 'A dependency of the service is not available. Please try again.'],
   100007: [
     ...badRequest,
     'AAD Regional ONLY supports auth either for MSIs or for requests from MSAL using SN+I for 1P apps or 3P apps hosted in Microsoft infrastructure tenants.',
   ],
+  501661: [...badRequest, 'Request to External OIDC endpoint failed.'],
   500011: ['invalid_resource', 400, 'The resource principal was not found in the tenant.'],
   700016: [
     'unauthorized_client',
