@@ -27,10 +27,12 @@ import { type TlsFiles, watchTlsFiles } from './http/index.ts'
 import { createOutbound, type Outbound } from './outbound/index.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
 import {
+  createClockReports,
   createExchange,
+  createRoleReports,
   createTokenProvider,
   neededRole,
-  roleMissingRemedy,
+  type Report,
   type TokenProvider,
 } from './token/index.ts'
 
@@ -70,6 +72,9 @@ export function tokensFor(
   { identity, graph }: Config,
   { outbound, clock, log, metrics, random }: Tools & { random: () => number },
 ): TokenProvider {
+  const rolesOf = createRoleReports(identity.clientId, clock.monotonic)
+  const clockOf = createClockReports()
+  const tell = ({ level, fields, message }: Report): void => log[level](fields, message)
   const exchange = createExchange({
     tenantId: identity.tenantId,
     clientId: identity.clientId,
@@ -78,6 +83,11 @@ export function tokensFor(
     outbound,
     clock,
     deadlineMs: graph.deadline,
+    clockCompared(skewMs) {
+      metrics.clockCompared(skewMs)
+      const report = clockOf(skewMs)
+      if (report !== undefined) tell(report)
+    },
   })
   const provider = createTokenProvider({
     exchange,
@@ -87,8 +97,9 @@ export function tokensFor(
       exchanged(token) {
         metrics.exchanged(true)
         const expires = new Date(token.expiresAt).toISOString()
+        // One without the role is replaced every minute, and that is told as what it is.
         if (token.roles.includes(neededRole)) log.info({ expires }, 'new app-only token')
-        else log.error({ expires, roles: token.roles }, roleMissingRemedy(identity.clientId))
+        rolesOf(token.roles).forEach(tell)
       },
       failed(failure, retryInMs) {
         metrics.exchanged(false)

@@ -5,5 +5,6 @@ export {
   type OutboundRequest,
   type OutboundResponse,
 } from './outbound.ts'
+export { httpDateMs } from './http-date.ts'
 export { retryAfterMs } from './retry-after.ts'
 export { OutboundFailure, type FailureKind } from './failure.ts'

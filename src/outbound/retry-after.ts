@@ -1,3 +1,5 @@
+import { httpDateMs } from './http-date.ts'
+
 /**
  * How long a server asked us to wait (RFC 9110 §10.2.3). Graph sends decimals too (0.249), against the grammar.
  *
@@ -8,8 +10,6 @@ export function retryAfterMs(value: string | string[] | undefined, now: number):
   const text = (Array.isArray(value) ? value[0] : value)?.trim()
   if (text === undefined || text === '') return undefined
   if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(Number(text) * 1000))
-  const date = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text)
-    ? Date.parse(text)
-    : Number.NaN
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+  const date = httpDateMs(text)
+  return date === undefined ? undefined : Math.max(0, date - now)
 }

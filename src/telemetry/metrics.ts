@@ -20,6 +20,8 @@ export interface Metrics {
   /** A call to Graph failed that may be made once more; it is, within the budget for that. */
   retried(isWithinBudget: boolean): void
   exchanged(isSuccess: boolean): void
+  /** @param skewMs how far our clock is ahead of Entra's */
+  clockCompared(skewMs: number): void
   keysFetched(issuer: string, isSuccess: boolean): void
   certificateReloaded(isSuccess: boolean): void
   /** A stale answer has been asked for anew, behind those who got it. */
@@ -68,6 +70,11 @@ export function createMetrics(gauges: Gauges): Metrics {
   const graphDuration = histogram('graph_call_duration_seconds', 'Time of one call to Graph', [])
   const retries = counter('graph_retries_total', 'Second tries, made or denied by the budget', ['result'])
   const exchanges = counter('token_exchanges_total', 'Exchanges for an app-only token', ['result'])
+  const clockSkew = new Gauge({
+    name: `${prefix}clock_skew_seconds`,
+    help: 'How far this clock was ahead of Entra’s at the last exchange; negative: behind',
+    registers,
+  })
   const keyFetches = counter('issuer_key_fetches_total', 'Fetches of an issuer’s keys', ['issuer', 'result'])
   const certificates = counter('certificate_reloads_total', 'TLS certificate files that changed', ['result'])
   const refreshes = counter('cache_refreshes_total', 'Stale answers asked for anew', ['result'])
@@ -127,6 +134,7 @@ export function createMetrics(gauges: Gauges): Metrics {
     },
     retried: (isWithinBudget) => retries.inc({ result: isWithinBudget ? 'made' : 'denied' }),
     exchanged: (isSuccess) => exchanges.inc({ result: resultOf(isSuccess) }),
+    clockCompared: (skewMs) => clockSkew.set(skewMs / 1000),
     keysFetched: (issuer, isSuccess) => keyFetches.inc({ issuer, result: resultOf(isSuccess) }),
     certificateReloaded: (isSuccess) => certificates.inc({ result: resultOf(isSuccess) }),
     refreshed: (isSuccess) => refreshes.inc({ result: resultOf(isSuccess) }),

@@ -18,27 +18,36 @@ export type CredentialSource =
   /** A token of the platform's own issuer, which Entra trusts by a federated credential. */
   | { readonly type: 'federated'; readonly tokenFile: string }
 
-export type MsalCredential = Pick<NodeAuthOptions, 'clientSecret' | 'clientAssertion' | 'clientCertificate'>
+export interface MsalCredential extends Pick<NodeAuthOptions, 'clientSecret' | 'clientCertificate'> {
+  readonly clientAssertion?: string
+}
+
+/** What the validity of a certificate is judged by. */
+export interface Time {
+  /** Epoch milliseconds. */
+  readonly now: number
+  /** For the operator: what our clock says, and whether Entra's agrees. */
+  readonly describeClock: () => string
+}
 
 /**
- * @param now epoch milliseconds
  * @throws {ExchangeFailed} the file is missing, empty, expired or not what it should be
  */
-export async function readCredential(source: CredentialSource, now: number): Promise<MsalCredential> {
+export async function readCredential(source: CredentialSource, time: Time): Promise<MsalCredential> {
   switch (source.type) {
     case 'secret':
       return { clientSecret: 'value' in source ? source.value.reveal() : await readText(source.file) }
     case 'federated':
       return { clientAssertion: await readText(source.tokenFile) }
     case 'certificate':
-      return { clientCertificate: await readCertificate(source.file, source.keyFile ?? source.file, now) }
+      return { clientCertificate: await readCertificate(source.file, source.keyFile ?? source.file, time) }
   }
 }
 
 async function readCertificate(
   file: string,
   keyFile: string,
-  now: number,
+  { now, describeClock }: Time,
 ): Promise<{ thumbprintSha256: string; privateKey: string }> {
   const [certificatePem, keyPem] = await Promise.all([readText(file), readText(keyFile)])
   try {
@@ -49,7 +58,11 @@ async function readCertificate(
     }
     if (!certificate.checkPrivateKey(key)) throw new Error('the key does not belong to the certificate')
     // Entra would say only that it refuses the signature.
-    if (certificate.validToDate.getTime() <= now) throw new Error(`it expired on ${certificate.validTo}`)
+    const { validFrom, validFromDate, validTo, validToDate } = certificate
+    if (validToDate.getTime() <= now) throw new Error(`it expired on ${validTo}; ${describeClock()}`)
+    if (validFromDate.getTime() > now) {
+      throw new Error(`it is not valid before ${validFrom}; ${describeClock()}`)
+    }
     return {
       thumbprintSha256: certificate.fingerprint256.replaceAll(':', ''),
       privateKey: key.export({ type: 'pkcs8', format: 'pem' }),

@@ -14,9 +14,11 @@ import { decodeJwt } from 'jose'
 import type { Clock } from '../clock.ts'
 import { type JsonObject, parseJsonObject } from '../json.ts'
 import { type Outbound, OutboundFailure, retryAfterMs } from '../outbound/index.ts'
+import { describeClock, skewMs } from './clock-skew.ts'
 import { type CredentialSource, readCredential } from './credential.ts'
 import { ExchangeFailed } from './errors.ts'
-import { remedyFor } from './explain.ts'
+import { type Circumstances, remedyFor } from './explain.ts'
+import { printable } from './federated.ts'
 
 export interface AppToken {
   readonly value: string
@@ -38,6 +40,8 @@ export interface ExchangeOptions {
   readonly outbound: Outbound
   readonly clock: Clock
   readonly deadlineMs: number
+  /** Whenever Entra answers: by how many milliseconds our clock is ahead of its; negative when it is behind. */
+  readonly clockCompared: (skewMs: number) => void
 }
 
 const scope = 'https://graph.microsoft.com/.default'
@@ -58,9 +62,31 @@ export function createExchange(options: ExchangeOptions): Exchange {
     jwks_uri: `${authority}/discovery/v2.0/keys`,
   })
 
+  /** Of the last answer: a credential that is refused here is never sent, so no later one comes. */
+  let lastSkewMs: number | undefined
+
   return async function exchange(): Promise<AppToken> {
-    const credential = await readCredential(options.credential, clock.now())
-    const wire = createWire({ outbound, tokenEndpoint, deadlineMs, now: clock.now })
+    const credential = await readCredential(options.credential, {
+      now: clock.now(),
+      describeClock: () => describeClock(clock.now(), lastSkewMs),
+    })
+    const { clientAssertion } = credential
+    const wire = createWire({
+      outbound,
+      tokenEndpoint,
+      deadlineMs,
+      clock,
+      compared(skew) {
+        lastSkewMs = skew
+        if (skew !== undefined) options.clockCompared(skew)
+      },
+      circumstances: () => ({
+        clientId,
+        federatedToken: clientAssertion,
+        now: clock.now(),
+        skewMs: lastSkewMs,
+      }),
+    })
     const application = new ConfidentialClientApplication({
       auth: {
         ...credential,
@@ -102,14 +128,16 @@ interface WireOptions {
   readonly outbound: Outbound
   readonly tokenEndpoint: string
   readonly deadlineMs: number
-  readonly now: () => number
+  readonly clock: Clock
+  readonly compared: (skewMs: number | undefined) => void
+  readonly circumstances: () => Circumstances
 }
 
 /**
  * MSAL's network for one exchange. Remembers what went wrong on it: MSAL's own errors lose the status, the wait
  * asked for, and whatever was not JSON.
  */
-function createWire({ outbound, tokenEndpoint, deadlineMs, now }: WireOptions): {
+function createWire({ outbound, tokenEndpoint, deadlineMs, clock, compared, circumstances }: WireOptions): {
   network: INetworkModule
   failure(): ExchangeFailed | undefined
   /** Leaves the credential out, whoever has repeated it. */
@@ -131,6 +159,7 @@ function createWire({ outbound, tokenEndpoint, deadlineMs, now }: WireOptions): 
         throw new ExchangeFailed(`the credential goes to ${tokenEndpoint} only, and not to ${url}`)
       }
       redact = redactorFor(options.body ?? '')
+      const startedAt = clock.monotonic()
       try {
         const response = await outbound.send({
           origin,
@@ -141,14 +170,12 @@ function createWire({ outbound, tokenEndpoint, deadlineMs, now }: WireOptions): 
           deadlineMs,
           maxBodyBytes: largestAnswerBytes,
         })
+        const middle = clock.now() - (clock.monotonic() - startedAt) / 2
+        compared(skewMs(response.headers['date'], middle))
         const body = parseJsonObject(response.body)
         if (response.status !== 200 || body === undefined) {
-          failure = refusal(
-            response.status,
-            body,
-            retryAfterMs(response.headers['retry-after'], now()),
-            redact,
-          )
+          const waitMs = retryAfterMs(response.headers['retry-after'], clock.now())
+          failure = refusal(response.status, body, { ...circumstances(), redact, waitMs })
           throw failure
         }
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- MSAL names the type and checks the fields
@@ -156,7 +183,7 @@ function createWire({ outbound, tokenEndpoint, deadlineMs, now }: WireOptions): 
       } catch (error) {
         failure ??= new ExchangeFailed(
           error instanceof OutboundFailure
-            ? `Entra could not be reached: ${error.message}`
+            ? `Entra could not be reached: ${error.message}${aboutTime(error, clock.now())}`
             : `the token exchange failed: ${messageOf(error)}`,
           { cause: error },
         )
@@ -179,24 +206,36 @@ function redactorFor(form: string): (text: string) => string {
   return (text) => spellings.reduce((left, spelling) => left.replaceAll(spelling, '[redacted]'), text)
 }
 
+/** Whether a certificate is valid is a question to our clock as well. */
+function aboutTime({ kind, message }: OutboundFailure, now: number): string {
+  const isAboutTime = kind === 'tls_certificate_error' && /expired|not yet valid/.test(message)
+  return isAboutTime ? `; ${describeClock(now, undefined)}` : ''
+}
+
 function refusal(
   status: number,
-  body: JsonObject = {},
-  wait: number | undefined,
-  redact: (text: string) => string,
+  body: JsonObject | undefined,
+  {
+    redact,
+    waitMs,
+    ...circumstances
+  }: Circumstances & {
+    readonly redact: (text: string) => string
+    readonly waitMs: number | undefined
+  },
 ): ExchangeFailed {
-  const { error, error_description: description, error_codes: codes } = body
+  const { error, error_description: description, error_codes: codes } = body ?? {}
   const numbers = Array.isArray(codes) ? codes.filter((code): code is number => typeof code === 'number') : []
   const firstLineOf = (text: unknown): string =>
     typeof text === 'string' ? (redact(text).split(/[\r\n]/, 1)[0] ?? '') : ''
   const said =
     typeof error === 'string'
-      ? `${firstLineOf(error).slice(0, 64)}: ${firstLineOf(description).slice(0, longestTold)}`
+      ? printable(`${firstLineOf(error).slice(0, 64)}: ${firstLineOf(description).slice(0, longestTold)}`)
       : 'nothing that OAuth knows'
-  const remedy = remedyFor(numbers)
+  const remedy = remedyFor(numbers, circumstances)
   return new ExchangeFailed(
     `Entra answered ${status} (${said})${remedy === '' ? '' : `. What to do: ${remedy}`}`,
-    { retryAfterMs: wait },
+    { retryAfterMs: waitMs },
   )
 }
 

@@ -8,4 +8,6 @@ export {
 } from './provider.ts'
 export type { CredentialSource } from './credential.ts'
 export { ExchangeFailed, TokenUnavailable } from './errors.ts'
-export { neededRole, roleMissingRemedy } from './explain.ts'
+export { createClockReports } from './clock-skew.ts'
+export { createRoleReports, neededRole, roleMissingRemedy } from './roles.ts'
+export type { Report } from './report.ts'

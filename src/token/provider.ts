@@ -1,8 +1,9 @@
 /**
  * The app-only token: held once for the whole gateway, renewed before it is needed.
  *
- * One exchange at a time, however many wait for it. A token is used to its end, also while its renewal fails. When
- * there is none and exchanges fail, callers are told at once and the exchange is tried again behind them.
+ * One exchange at a time, however many wait for it, and nobody waits long. A token is used to its end, also while its
+ * renewal fails. When there is none and exchanges fail, callers are told at once and the exchange is tried again behind
+ * them.
  *
  * @module
  */
@@ -10,7 +11,7 @@
 import type { Clock } from '../clock.ts'
 import { ExchangeFailed, TokenUnavailable } from './errors.ts'
 import type { AppToken, Exchange } from './exchange.ts'
-import { neededRole } from './explain.ts'
+import { neededRole } from './roles.ts'
 
 export interface TokenProvider {
   /**
@@ -51,12 +52,15 @@ const expiryMarginMs = 10_000
 const renewBeforeMs = 10 * 60_000
 /** A grant made a moment ago is in the next token only, so a token without the role is not kept. */
 const renewRolelessMs = 60_000
+/** Whoever needs a token waits for an exchange until it is this old; it goes on without them. */
+const patienceMs = 3_000
 const firstRetryMs = 1_000
 const longestRetryMs = 60_000
 /** However long Entra asks us to wait. */
 const longestWaitMs = 10 * 60_000
 /** Tokens that Graph calls invalid are replaced at most this often, or each 401 would cost an exchange. */
 const forcedEveryMs = 30_000
+const noAnswerYet = 'Entra has not answered yet'
 
 export function createTokenProvider({
   exchange,
@@ -67,18 +71,18 @@ export function createTokenProvider({
   let held: AppToken | undefined
   let exchanging: Promise<void> | undefined
   let failures = 0
-  let lastFailure = ''
+  let lastFailure = noAnswerYet
   let retryAt = 0
   let forcedAt = Number.NEGATIVE_INFINITY
   /** Graph called this one invalid. It is not sent while another may be had. */
   let suspect = ''
   let cancelTimer = (): void => {}
+  let endPatience = (): void => {}
   let isClosed = false
 
   /** The held token, if it may still be sent. */
   const usable = (): AppToken | undefined =>
     held !== undefined && clock.now() < held.expiresAt - expiryMarginMs ? held : undefined
-  const isBackingOff = (): boolean => failures > 0 && clock.monotonic() < retryAt
   const lacksRole = (token: AppToken): boolean => !token.roles.includes(neededRole)
 
   function renewIn(delayMs: number): void {
@@ -86,15 +90,24 @@ export function createTokenProvider({
     if (!isClosed) cancelTimer = clock.after(delayMs, () => void renew())
   }
 
-  /** Never rejects: what went wrong is kept for whoever asks. */
+  /** @returns settles, and never rejects, when a token may be there or has been waited for long enough */
   function renew(): Promise<void> {
-    exchanging ??= exchange()
+    if (exchanging !== undefined) return exchanging
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancelPatience = clock.after(patienceMs, resolve)
+    endPatience = () => {
+      cancelPatience()
+      resolve()
+    }
+    void exchange()
       .then(keep)
       .catch(backOff)
       .finally(() => {
         exchanging = undefined
+        endPatience()
       })
-    return exchanging
+    exchanging = promise
+    return promise
   }
 
   function keep(token: AppToken): void {
@@ -105,6 +118,7 @@ export function createTokenProvider({
     }
     held = token
     failures = 0
+    lastFailure = noAnswerYet
     const renewInMs = Math.max(lifeMs - renewBeforeMs, lifeMs * 0.75)
     renewIn(Math.max(firstRetryMs, lacksRole(token) ? Math.min(renewInMs, renewRolelessMs) : renewInMs))
     observer.exchanged(token)
@@ -129,7 +143,8 @@ export function createTokenProvider({
     async get() {
       const token = usable()
       if (token !== undefined && token.value !== suspect) return token.value
-      if (!isBackingOff()) await renew()
+      // After a failure nobody is made to wait for what will probably be the next one.
+      if (failures === 0) await renew()
       const renewed = usable()
       if (renewed !== undefined) return renewed.value
       throw new TokenUnavailable(Math.max(firstRetryMs, retryAt - clock.monotonic()), lastFailure)
@@ -138,7 +153,7 @@ export function createTokenProvider({
     reject(token) {
       if (held?.value !== token) return true
       if (suspect === token && exchanging !== undefined) return true
-      if (isBackingOff() || clock.monotonic() - forcedAt < forcedEveryMs) return false
+      if (failures > 0 || clock.monotonic() - forcedAt < forcedEveryMs) return false
       forcedAt = clock.monotonic()
       suspect = token
       void renew()
@@ -155,6 +170,7 @@ export function createTokenProvider({
     close() {
       isClosed = true
       cancelTimer()
+      endPatience()
     },
   }
 }

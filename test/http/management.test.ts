@@ -109,6 +109,7 @@ describe('the metrics', () => {
       session_gateway_graph_calls_total: { outcome: /^([1-5]\d\d|[a-z_]+)$/ },
       session_gateway_graph_call_duration_seconds_count: {},
       session_gateway_graph_retries_total: { result: /^(made|denied)$/ },
+      session_gateway_clock_skew_seconds: {},
       session_gateway_token_exchanges_total: { result: /^(success|failure)$/ },
       session_gateway_issuer_key_fetches_total: { issuer: /^(cluster|oidc)$/, result: /^(success|failure)$/ },
       session_gateway_requests_in_flight: {},

@@ -42,6 +42,7 @@ export async function startEntra(): Promise<EntraWorld> {
         outbound,
         clock: systemClock,
         deadlineMs: 60_000,
+        clockCompared: () => undefined,
         ...changes,
       }),
     async file(name, content) {

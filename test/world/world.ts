@@ -71,6 +71,8 @@ export interface WorldOptions {
   /** Sections of the usual configuration to leave out. */
   readonly without?: readonly string[]
   readonly clock?: FakeClock
+  /** The emulator's time of day, where it is to differ from the gateway's. */
+  readonly emulatorNow?: () => number
   /** Before the gateway starts. */
   readonly prepare?: (emulator: Emulator) => unknown
   /** Instead of the one that keeps records for `records`. */
@@ -85,8 +87,8 @@ export interface WorldOptions {
  */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await using building = new AsyncDisposableStack()
-  const { clock } = options
-  const emulator = building.use(await startEmulator(clock === undefined ? {} : { now: clock.now }))
+  const { clock, emulatorNow = clock?.now } = options
+  const emulator = building.use(await startEmulator(emulatorNow === undefined ? {} : { now: emulatorNow }))
   await options.prepare?.(emulator)
   const folder = await mkdtemp(join(tmpdir(), 'session-gateway-test-'))
   building.defer(() => rm(folder, { recursive: true, force: true }))
