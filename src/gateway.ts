@@ -72,6 +72,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   })
   const metrics: Metrics = createMetrics({
     inFlight: () => publicServer.inFlight,
+    tokensRemembered: () => callers.remembered,
     cacheEntries: () => cache.store.entries,
     cacheBytes: () => cache.store.bytes,
     cacheEvictions: () => cache.store.evicted,

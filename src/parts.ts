@@ -182,11 +182,11 @@ export function callersFor(
     const keys = createKeyHolder({
       fetchPublished,
       clock,
-      observer(problem, hasChanged) {
+      observer(problem, change) {
         metrics.keysFetched(name, problem === undefined)
         if (problem !== undefined)
           log.error({ issuer: name }, `the issuer's keys could not be fetched: ${problem}`)
-        else if (hasChanged) log.info({ issuer: name }, 'new issuer keys')
+        else if (change !== undefined) log.info({ issuer: name, ...change }, 'new issuer keys')
       },
     })
     return {

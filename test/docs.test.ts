@@ -77,6 +77,7 @@ test('the page on operations names every metric, and no other', async () => {
   const zero = (): number => 0
   const metrics = createMetrics({
     inFlight: zero,
+    tokensRemembered: zero,
     cacheEntries: zero,
     cacheBytes: zero,
     cacheEvictions: zero,

@@ -23,6 +23,8 @@ export interface Callers {
   readonly problems: readonly { readonly issuer: string; readonly problem: string }[]
   /** Whether at least one issuer's tokens can be verified. */
   readonly canVerify: boolean
+  /** Tokens that are believed without being verified again. */
+  readonly remembered: number
   close(): void
 }
 
@@ -145,11 +147,17 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
     get canVerify() {
       return anonymous !== undefined || issuers.some(({ keys }) => keys.held !== undefined)
     },
+    get remembered() {
+      return remembered.size
+    },
     close: () => issuers.forEach(({ keys }) => keys.close()),
   }
 }
 
-/** Verifies with the keys held; when none fits, once more with what the issuer publishes now. */
+/**
+ * Verifies with the keys held; when none fits, once more with what the issuer publishes now. A signature that does not
+ * hold may be one of a new key under an old id, or without any.
+ */
 async function verifyWith<T>(
   keys: KeyHolder,
   held: HeldKeys,
@@ -158,8 +166,12 @@ async function verifyWith<T>(
   try {
     return await attempt(held)
   } catch (error) {
-    if (!(error instanceof errors.JWKSNoMatchingKey) || !(await keys.refetch())) throw error
-    return attempt(keys.held ?? held)
+    const isOfAnotherKey =
+      error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed
+    if (!isOfAnotherKey) throw error
+    if (keys.held === held) await keys.refetch()
+    if (keys.held === held || keys.held === undefined) throw error
+    return attempt(keys.held)
   }
 }
 

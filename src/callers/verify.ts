@@ -4,10 +4,11 @@
  * @module
  */
 
-import { errors, jwtVerify, type JWTPayload } from 'jose'
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions, type JWTVerifyResult } from 'jose'
 import { isJsonObject } from '../json.ts'
 import type { Caller } from './caller.ts'
 import type { HeldKeys } from './keys.ts'
+import { algorithms } from './public-key.ts'
 
 /** What a token of one issuer must say, and which claim names the caller. */
 export interface Demands {
@@ -28,23 +29,11 @@ export class TokenRefused extends Error {
   override readonly name = 'TokenRefused'
 }
 
-/** Public-key signatures only: with a shared secret, whoever can verify can also forge. */
-const algorithms = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-]
 /** RFC 8725 §3.11. ID tokens, logout tokens and security events of the same issuer are no access tokens. */
 const acceptedTypes = ['jwt', 'at+jwt']
 const longestSubject = 256
+/** During a rotation there are two or three; each costs a verification, for a stranger's token as well. */
+const mostCandidates = 8
 
 /**
  * @param now epoch milliseconds
@@ -56,8 +45,8 @@ export async function verifyToken(
   demands: Demands,
   now: number,
 ): Promise<{ caller: Caller; expiresAt: number }> {
-  const { payload, protectedHeader } = await jwtVerify(token, keyFor, {
-    algorithms,
+  const { payload, protectedHeader } = await verifySignature(token, keyFor, {
+    algorithms: [...algorithms],
     issuer,
     audience: demands.audience,
     requiredClaims: ['exp'],
@@ -95,6 +84,32 @@ export async function verifyToken(
     ...(isSafeText(tokenId) ? { tokenId } : {}),
   }
   return { caller, expiresAt: (payload.exp ?? 0) * 1000 }
+}
+
+/**
+ * With a key id there is one key. Without one (RFC 7515 §4.1.4 does not ask for it), or with one that two keys share, any
+ * may have signed it.
+ */
+async function verifySignature(
+  token: string,
+  keyFor: HeldKeys['keyFor'],
+  options: JWTVerifyOptions,
+): Promise<JWTVerifyResult> {
+  try {
+    return await jwtVerify(token, keyFor, options)
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+    let tries = 0
+    for await (const key of error) {
+      if ((tries += 1) > mostCandidates) break
+      try {
+        return await jwtVerify(token, key, options)
+      } catch (mismatch) {
+        if (!(mismatch instanceof errors.JWSSignatureVerificationFailed)) throw mismatch
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed()
+  }
 }
 
 /** jose says which claim failed; whoever has to mend it needs to see what it is, and what it should be. */

@@ -36,6 +36,7 @@ export interface Metrics {
 /** Read at each scrape. */
 export interface Gauges {
   readonly inFlight: () => number
+  readonly tokensRemembered: () => number
   readonly cacheEntries: () => number
   readonly cacheBytes: () => number
   readonly cacheEvictions: () => number
@@ -102,6 +103,7 @@ export function createMetrics(gauges: Gauges): Metrics {
 
   const gaugeHelp: readonly [name: string, help: string, read: () => number][] = [
     ['requests_in_flight', 'Requests not answered yet', gauges.inFlight],
+    ['caller_tokens_remembered', 'Verified tokens, believed for their minute', gauges.tokensRemembered],
     ['cache_entries', 'Entries in the cache', gauges.cacheEntries],
     ['cache_bytes', 'Bytes that the cache counts for its entries', gauges.cacheBytes],
     ['graph_trips_in_flight', 'Trips to Graph under way', gauges.tripsInTheAir],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createKeyHolder, type KeyHolder, type Published } from '../../src/callers/index.ts'
+import { createKeyHolder, type KeyHolder, type NewKeys, type Published } from '../../src/callers/index.ts'
 import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
 import { createForge } from './forge.ts'
 
@@ -15,14 +15,14 @@ interface Scripted {
   answers: readonly unknown[] | Error
   /** How often it was asked. */
   readonly asked: number
-  readonly told: readonly { readonly problem: string | undefined; readonly hasChanged: boolean }[]
+  readonly told: readonly (readonly [problem: string | undefined, change: NewKeys | undefined])[]
   /** Moves time on, to the end of a fetch that this begins. */
   pass(ms: number): Promise<void>
 }
 
 function scripted(answers: Scripted['answers']): Scripted {
   const clock = createFakeClock()
-  const told: { problem: string | undefined; hasChanged: boolean }[] = []
+  const told: [string | undefined, NewKeys | undefined][] = []
   let asked = 0
   const fetchPublished = (): Promise<Published> => {
     asked += 1
@@ -47,7 +47,7 @@ function scripted(answers: Scripted['answers']): Scripted {
   const keys = createKeyHolder({
     fetchPublished,
     clock,
-    observer: (problem, hasChanged) => told.push({ problem, hasChanged }),
+    observer: (...news) => told.push(news),
   })
   return Object.defineProperty(script, 'keys', { value: keys })
 }
@@ -65,14 +65,14 @@ test('keys are fetched at once, and again every five minutes', async () => {
   const script = scripted([first.publicJwk])
   await script.pass(0)
   assert.equal(script.asked, 1)
-  assert.deepEqual(script.told, [{ problem: undefined, hasChanged: true }])
+  assert.deepEqual(script.told, [[undefined, { held: 1, passedOver: 0 }]])
   for (let times = 2; times <= 4; times += 1) {
     await script.pass(5 * 60_000 - 1)
     assert.equal(script.asked, times - 1)
     await script.pass(1)
     assert.equal(script.asked, times)
   }
-  assert.deepEqual(script.told.at(-1), { problem: undefined, hasChanged: false })
+  assert.deepEqual(script.told.at(-1), [undefined, undefined])
   assert.equal(script.keys.generation, 1)
 })
 
@@ -124,29 +124,45 @@ for (const [how, answers] of [
     const script = scripted([first.publicJwk])
     await script.pass(0)
     script.answers = answers
-    await script.pass(29_999)
-    await Promise.all(Array.from({ length: 1000 }, () => script.keys.refetch()))
-    assert.equal(script.asked, 1, 'the fetch at the start counts')
-    for (let cooldown = 2; cooldown <= 5; cooldown += 1) {
-      await script.pass(1)
-      await Promise.all(Array.from({ length: 1000 }, () => script.keys.refetch()))
+    const ask = (): Promise<unknown> => Promise.all(Array.from({ length: 1000 }, () => script.keys.refetch()))
+    for (let cooldown = 2; cooldown <= 6; cooldown += 1) {
+      await ask()
       assert.equal(script.asked, cooldown)
       for (let seconds = 1; seconds < 30; seconds += 1) {
         await script.pass(1000)
-        assert.equal(await script.keys.refetch(), false)
+        await ask()
         assert.equal(script.asked, cooldown, `${seconds} s later`)
       }
-      await script.pass(999)
+      await script.pass(1000)
     }
   })
 }
+
+test('a key that is new a moment after we have asked by ourselves is asked for all the same', async () => {
+  const script = scripted([first.publicJwk])
+  await script.pass(0)
+  script.answers = [first.publicJwk, second.publicJwk]
+  await script.keys.refetch()
+  assert(await has(script.keys, second.kid))
+  await script.keys.refetch()
+  assert.equal(script.asked, 2)
+})
+
+test('while an issuer that has never answered fails, nobody who comes makes us ask more often', async () => {
+  const script = scripted(new Error('503'))
+  await script.pass(0)
+  for (let seconds = 0; seconds < 15; seconds += 1) {
+    await script.keys.refetch()
+    await script.pass(1000)
+  }
+  assert.equal(script.asked, 5, 'at once, and after 1, 2, 4 and 8 seconds')
+})
 
 test('a thousand who miss a key at once wait for one answer, and all learn of the new key', async () => {
   const script = scripted([first.publicJwk])
   await script.pass(30_000)
   script.answers = [first.publicJwk, second.publicJwk]
-  const learnt = await Promise.all(Array.from({ length: 1000 }, () => script.keys.refetch()))
-  assert.deepEqual(new Set(learnt), new Set([true]))
+  await Promise.all(Array.from({ length: 1000 }, () => script.keys.refetch()))
   assert.equal(script.asked, 2)
   assert(await has(script.keys, first.kid))
   assert(await has(script.keys, second.kid))
@@ -189,6 +205,7 @@ test('of a key set of thousands a hundred are held', async () => {
   await script.pass(0)
   assert(await has(script.keys, 'key-99'))
   assert(!(await has(script.keys, 'key-100')))
+  assert.deepEqual(script.told, [[undefined, { held: 100, passedOver: 4900 }]])
 })
 
 test('a withdrawn key is gone with the next refresh', async () => {

@@ -47,7 +47,7 @@ function counted(): Counted {
           get generation() {
             return generation
           },
-          refetch: () => Promise.resolve(false),
+          refetch: () => Promise.resolve(),
           problem: undefined,
           close: () => {},
         },

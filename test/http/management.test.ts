@@ -113,6 +113,7 @@ describe('the metrics', () => {
       session_gateway_token_exchanges_total: { result: /^(success|failure)$/ },
       session_gateway_issuer_key_fetches_total: { issuer: /^(cluster|oidc)$/, result: /^(success|failure)$/ },
       session_gateway_requests_in_flight: {},
+      session_gateway_caller_tokens_remembered: {},
       session_gateway_cache_entries: {},
       session_gateway_cache_bytes: {},
       session_gateway_cache_evictions_total: {},

@@ -178,7 +178,7 @@ for (const [name, forge] of [
     const keys = {
       held: { issuer: url, keyFor },
       generation: 1,
-      refetch: () => Promise.resolve(false),
+      refetch: () => Promise.resolve(),
       problem: undefined,
       close: () => {},
     }

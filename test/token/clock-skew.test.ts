@@ -76,7 +76,7 @@ for (const [how, aheadMs, says] of [
 ] as const) {
   test(`a gateway whose clock is ${how} says so once, shows by how much, and says once that it is right again`, async () => {
     const clock = createFakeClock()
-    let awayMs = aheadMs
+    let awayMs: number = aheadMs
     await using world = await startWorld({ clock, emulatorNow: () => clock.now() - awayMs })
     const tokens = (): number => world.logs.filter(({ msg }) => msg === 'new app-only token').length
     for (const [exchanges, ms] of [
