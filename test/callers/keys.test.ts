@@ -234,3 +234,23 @@ test('when closed during a fetch it says nothing more and leaves no timer', asyn
   assert.deepEqual(script.told, [])
   assert.equal(script.clock.pending, 0)
 })
+
+test('an issuer that hangs is waited for two seconds, and heard when it answers', async () => {
+  const clock = createFakeClock()
+  const answers: ((published: Published) => void)[] = []
+  const keys = createKeyHolder({
+    fetchPublished: () => new Promise((resolve) => answers.push(resolve)),
+    clock,
+    observer: () => undefined,
+  })
+  const waiting = Promise.all(Array.from({ length: 100 }, () => keys.refetch()))
+  clock.advance(2_000)
+  await waiting
+  await keys.refetch()
+  assert.deepEqual([keys.held, answers.length], [undefined, 1])
+  answers[0]?.({ issuer, keys: [first.publicJwk] })
+  await new Promise((resolve) => setImmediate(resolve))
+  assert(await has(keys, first.kid))
+  keys.close()
+  assert.equal(clock.pending, 0)
+})
