@@ -12,13 +12,13 @@
 import { ConfidentialClientApplication, type INetworkModule, type NetworkResponse } from '@azure/msal-node'
 import { decodeJwt } from 'jose'
 import type { Clock } from '../clock.ts'
-import { type JsonObject, parseJsonObject } from '../json.ts'
+import { parseJsonObject } from '../json.ts'
 import { type Outbound, OutboundFailure, retryAfterMs } from '../outbound/index.ts'
 import { describeClock, skewMs } from './clock-skew.ts'
 import { type CredentialSource, readCredential } from './credential.ts'
 import { ExchangeFailed } from './errors.ts'
-import { type Circumstances, remedyFor } from './explain.ts'
-import { printable } from './federated.ts'
+import type { Circumstances } from './explain.ts'
+import { longestTold, redactorFor, refusal } from './refusal.ts'
 
 export interface AppToken {
   readonly value: string
@@ -48,8 +48,6 @@ const scope = 'https://graph.microsoft.com/.default'
 /** Entra's own are 60 to 90 minutes, and 24 to 28 hours at the very most. */
 const longestLifetimeMs = 28 * 60 * 60_000
 const largestAnswerBytes = 256 * 1024
-/** Of what somebody else says, in characters. */
-const longestTold = 500
 
 export function createExchange(options: ExchangeOptions): Exchange {
   const { tenantId, clientId, authorityHost, outbound, clock, deadlineMs } = options
@@ -194,49 +192,10 @@ function createWire({ outbound, tokenEndpoint, deadlineMs, clock, compared, circ
   return { network, failure: () => failure, redact: (text) => redact(text) }
 }
 
-/** Takes out of a text what this form proves itself with, in every spelling in which it may have been repeated. */
-function redactorFor(form: string): (text: string) => string {
-  const sent = new URLSearchParams(form)
-  const spellings = ['client_secret', 'client_assertion'].flatMap((name) => {
-    const proof = sent.get(name) ?? ''
-    return proof === ''
-      ? []
-      : [proof, encodeURIComponent(proof), new URLSearchParams([['', proof]]).toString().slice(1)]
-  })
-  return (text) => spellings.reduce((left, spelling) => left.replaceAll(spelling, '[redacted]'), text)
-}
-
 /** Whether a certificate is valid is a question to our clock as well. */
 function aboutTime({ kind, message }: OutboundFailure, now: number): string {
   const isAboutTime = kind === 'tls_certificate_error' && /expired|not yet valid/.test(message)
   return isAboutTime ? `; ${describeClock(now, undefined)}` : ''
-}
-
-function refusal(
-  status: number,
-  body: JsonObject | undefined,
-  {
-    redact,
-    waitMs,
-    ...circumstances
-  }: Circumstances & {
-    readonly redact: (text: string) => string
-    readonly waitMs: number | undefined
-  },
-): ExchangeFailed {
-  const { error, error_description: description, error_codes: codes } = body ?? {}
-  const numbers = Array.isArray(codes) ? codes.filter((code): code is number => typeof code === 'number') : []
-  const firstLineOf = (text: unknown): string =>
-    typeof text === 'string' ? (redact(text).split(/[\r\n]/, 1)[0] ?? '') : ''
-  const said =
-    typeof error === 'string'
-      ? printable(`${firstLineOf(error).slice(0, 64)}: ${firstLineOf(description).slice(0, longestTold)}`)
-      : 'nothing that OAuth knows'
-  const remedy = remedyFor(numbers, circumstances)
-  return new ExchangeFailed(
-    `Entra answered ${status} (${said})${remedy === '' ? '' : `. What to do: ${remedy}`}`,
-    { retryAfterMs: waitMs },
-  )
 }
 
 function rolesOf(token: string): readonly string[] {
