@@ -15,7 +15,7 @@ export PATH := $(dir $(NODE)):$(CURDIR)/node_modules/.bin:$(PATH)
 installed := node_modules/.installed
 sources := $(shell find src -name '*.ts')
 
-.PHONY: help demo test check format build bench docs node clean
+.PHONY: help demo test check audit format build sbom bench docs node clean
 
 help: ## what there is to make
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -23,13 +23,16 @@ help: ## what there is to make
 demo: $(installed) ## the main job against an emulated Entra and Graph (ARGS=--once: exit after the story)
 	@node src/main.ts demo $(ARGS)
 
-test: check dist/main.js ## every check there is: format, lint, types, and all tests
+test: check audit dist/main.js ## every check there is: format, lint, types, known weaknesses, and all tests
 	@node --test --test-timeout=120000 $(TEST_ARGS) 'test/**/*.test.ts'
 
 check: $(installed) ## format, lint and types, in seconds
 	@prettier --check --log-level warn .
 	@oxlint --type-aware --deny-warnings
 	@tsc
+
+audit: $(installed) ## is a dependency known to be weak? exit 1 from high on
+	@node supply-chain/audit.ts
 
 format: $(installed) ## write what `check` would complain about, where a tool can
 	@prettier --write --log-level warn .
@@ -43,6 +46,11 @@ dist/main.js: $(installed) $(sources) package.json
 	@esbuild src/main.ts --bundle --platform=node --target=node24 --format=esm --splitting --outdir=dist \
 	  --legal-comments=linked --log-level=warning \
 	  --banner:js="import { createRequire as cr } from 'node:module'; const require = cr(import.meta.url);"
+
+sbom: dist/sbom.cdx.json ## dist/sbom.cdx.json, what the program is made of (CycloneDX)
+
+dist/sbom.cdx.json: dist/main.js package-lock.json supply-chain/sbom.ts supply-chain/npm.ts
+	@node supply-chain/sbom.ts > $@.new && mv $@.new $@
 
 bench: $(installed) ## one file of bench/ (BENCH=name): its table, a verdict line a goal, exit 1 when one is missed
 	@test -f "bench/$(BENCH).ts" || { echo "BENCH is one of: $(basename $(notdir $(wildcard bench/*.ts)))" >&2; exit 1; }

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { build } from 'esbuild'
+import { projectFolder } from '../commands/program.ts'
+
+interface Component {
+  readonly type: string
+  readonly name: string
+  readonly version: string
+  readonly purl: string
+  readonly licenses: readonly { readonly license?: { readonly id?: string }; readonly expression?: string }[]
+  readonly hashes: readonly { readonly alg: string; readonly content: string }[]
+  readonly externalReferences?: readonly unknown[]
+  readonly 'bom-ref': string
+}
+
+interface Locked {
+  readonly version: string
+  readonly license: string
+  readonly integrity: string
+  readonly dev?: boolean
+}
+
+const lock: { packages: Record<string, Locked> } = JSON.parse(
+  readFileSync(join(projectFolder, 'package-lock.json'), 'utf8'),
+)
+
+/** Of a path of the lock file, or of a file of a package. */
+function packageOf(path: string): string {
+  const [first = '', second = ''] = path.slice(path.lastIndexOf('node_modules/') + 13).split('/')
+  return first.startsWith('@') ? `${first}/${second}` : first
+}
+
+describe('the bill of materials', () => {
+  const text = execFileSync(process.execPath, ['supply-chain/sbom.ts'], {
+    cwd: projectFolder,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const bom: {
+    bomFormat: string
+    specVersion: string
+    serialNumber: string
+    version: number
+    metadata: { timestamp: string; component: Component }
+    components: Component[]
+    dependencies: { ref: string; dependsOn: string[] }[]
+  } = JSON.parse(text)
+
+  test('is CycloneDX, of this application', () => {
+    assert.equal(bom.bomFormat, 'CycloneDX')
+    assert.match(bom.specVersion, /^1\.\d$/)
+    assert.match(bom.serialNumber, /^urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+    assert.equal(bom.version, 1)
+    assert.ok(!Number.isNaN(Date.parse(bom.metadata.timestamp)))
+    const { type, name, version } = bom.metadata.component
+    const { version: ours } = JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8'))
+    assert.deepEqual({ type, name, version }, { type: 'application', name: 'session-gateway', version: ours })
+  })
+
+  test('names every production dependency by version, licence, purl and checksum, and no other', () => {
+    const expected = new Set(
+      Object.entries(lock.packages)
+        .filter(([path, { dev }]) => path !== '' && dev !== true)
+        .map(([path, { version, license, integrity }]) => {
+          const name = packageOf(path)
+          const [algorithm = '', digest = ''] = integrity.split('-')
+          const checksum = `${algorithm.toUpperCase().replace('SHA', 'SHA-')} ${Buffer.from(digest, 'base64').toString('hex')}`
+          return `pkg:npm/${name.replace('@', '%40')}@${version} ${license} ${checksum}`
+        }),
+    )
+    const named = bom.components.map(({ purl, licenses, hashes }) => {
+      const licence = licenses.map(({ license, expression }) => license?.id ?? expression).join(' ')
+      return `${purl} ${licence} ${hashes.map(({ alg, content }) => `${alg} ${content}`).join(' ')}`
+    })
+    assert.ok(expected.size > 100)
+    assert.deepEqual(named.toSorted(), [...expected].toSorted())
+    for (const { name, version, purl } of bom.components) {
+      assert.equal(purl, `pkg:npm/${name.replace('@', '%40')}@${version}`)
+    }
+  })
+
+  test('names everything that has been bundled into the program', async () => {
+    const { metafile } = await build({
+      absWorkingDir: projectFolder,
+      entryPoints: ['src/main.ts'],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      splitting: true,
+      outdir: 'dist',
+      write: false,
+      metafile: true,
+      logLevel: 'error',
+    })
+    const bundled = Object.keys(metafile.inputs).filter((path) => path.includes('node_modules/'))
+    const names = new Set(bom.components.map(({ name }) => name))
+    const missing = new Set(bundled.map(packageOf).filter((name) => !names.has(name)))
+    assert.ok(bundled.length > 100)
+    assert.deepEqual([...missing], [])
+  })
+
+  test('says what depends on what, of what it names alone', () => {
+    const refs = new Set([bom.metadata.component, ...bom.components].map((one) => one['bom-ref']))
+    assert.equal(refs.size, bom.components.length + 1)
+    assert.deepEqual(new Set(bom.dependencies.map(({ ref }) => ref)), refs)
+    for (const { dependsOn } of bom.dependencies) {
+      assert.deepEqual(
+        dependsOn.filter((ref) => !refs.has(ref)),
+        [],
+      )
+    }
+  })
+
+  test('says nothing of the machine it was made on', () => {
+    for (const trace of [projectFolder, `${homedir()}/`, 'file:', 'localhost']) {
+      assert.ok(trace === '//' || !text.includes(trace), trace)
+    }
+    // Where a package was fetched from would name this machine's registry.
+    for (const { externalReferences = [] } of [bom.metadata.component, ...bom.components]) {
+      assert.deepEqual(externalReferences, [])
+    }
+    const hosts = new Set([...text.matchAll(/https?:\/\/([^/"]+)/g)].map(([, host]) => host))
+    assert.deepEqual([...hosts], ['cyclonedx.org'])
+  })
+})
