@@ -15,7 +15,7 @@ export PATH := $(dir $(NODE)):$(CURDIR)/node_modules/.bin:$(PATH)
 installed := node_modules/.installed
 sources := $(shell find src -name '*.ts')
 
-.PHONY: help demo test check audit format build sbom bench docs node clean
+.PHONY: help demo test check audit format build sbom bench soak docs node clean
 
 help: ## what there is to make
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -55,6 +55,9 @@ dist/sbom.cdx.json: dist/main.js package-lock.json supply-chain/sbom.ts supply-c
 bench: $(installed) ## one file of bench/ (BENCH=name): its table, a verdict line a goal, exit 1 when one is missed
 	@test -f "bench/$(BENCH).ts" || { echo "BENCH is one of: $(basename $(notdir $(wildcard bench/*.ts)))" >&2; exit 1; }
 	@node bench/$(BENCH).ts
+
+soak: dist/main.js ## MINUTES (10) of load, faults and restarts; SEED repeats the choices; exit 1 when an invariant breaks
+	@node bench/soak/soak.ts
 
 docs: $(installed) ## what is generated: references and the configuration's JSON Schema
 	@node docs/generate.ts
