@@ -10,7 +10,7 @@ import type { Emulator, Fault } from '../../src/emulator/index.ts'
 import { type Chance, chanceOf } from './chance.ts'
 import type { Findings } from './findings.ts'
 import { type Identity, renewTokens } from './identities.ts'
-import { pause, type Plan } from './plan.ts'
+import { pause, type Plan, type Turns } from './plan.ts'
 
 type PartName = Parameters<Emulator['fail']>[0]
 
@@ -24,6 +24,8 @@ export interface Trouble {
   readonly troubles: Troubles
   readonly identities: readonly Identity[]
   readonly folder: string
+  /** For those who change its files, or need them as they should be. */
+  readonly disk: Turns
   /** Where redirects lead: nobody may ever come. */
   readonly trap: string
 }
@@ -72,6 +74,7 @@ const partWeights = [
   ['issuer', 8],
   ['cluster', 8],
 ] as const
+const partNames = partWeights.map(([part]) => part)
 
 /** Storms of single faults and outages, and calm between them. */
 export async function causeFaults({ emulator, plan, findings, troubles, trap }: Trouble): Promise<void> {
@@ -82,10 +85,13 @@ export async function causeFaults({ emulator, plan, findings, troubles, trap }: 
       const part = chance.weighed(partWeights)
       const fault = faultFor(part, chance, trap)
       troubles[part] = performance.now()
-      emulator.fail(part, fault, chance.between(1, 4))
+      // What is asked seldom would meet nothing but faults, if they piled up.
+      if (part !== 'graph') emulator.recover(part)
+      emulator.fail(part, fault, part === 'graph' ? chance.between(1, 4) : 1)
       findings.count(`fault ${part} ${fault.kind}`)
     }
     await outage()
+    for (const part of partNames) emulator.recover(part)
     await pause(chance.between(8_000, 12_000))
   }
 
@@ -105,7 +111,7 @@ export async function causeFaults({ emulator, plan, findings, troubles, trap }: 
 
 /** Keys rotate, tokens are revoked, entity tags come and go, files change on disk, some of them for the worse. */
 export async function changeSecrets(trouble: Trouble): Promise<void> {
-  const { emulator, plan, findings, troubles, identities, folder } = trouble
+  const { emulator, plan, findings, troubles, identities, folder, disk } = trouble
   const chance = chanceOf(plan.seed, 'secrets')
   const put = (name: string, text: string): Promise<void> => writeFile(join(folder, name), text)
   const changes: Readonly<Record<string, () => Promise<void>>> = {
@@ -151,7 +157,7 @@ export async function changeSecrets(trouble: Trouble): Promise<void> {
     await pause(chance.between(4_000, 12_000))
     const what = chance.of(Object.keys(changes))
     findings.count(what)
-    await changes[what]?.()
+    await disk(changes[what] as () => Promise<void>)
   }
   // A life that starts meanwhile reads what is there: leave what works.
   await put('client.secret', emulator.entra.clientSecret)

@@ -124,7 +124,7 @@ export class Lives {
       const isFault =
         level === undefined || level === 'fatal' || code === 'internalError' || /fault of the/.test(msg)
       findings.check('no uncaught error, no crash', !isFault, () => `life ${life.number} says: ${line}`)
-      if (level === 'error' || level === 'warn') findings.count(`log ${level} ${msg}`)
+      if (level === 'error' || level === 'warn') findings.count(`log ${level} ${msg.slice(0, 70)}`)
     })
   }
 

@@ -11,7 +11,7 @@ import type { Findings } from './findings.ts'
 import type { Identity } from './identities.ts'
 import { type Asked, directives, errorCodeOf, type Got, type Judge } from './judge.ts'
 import type { Life, Lives } from './lives.ts'
-import { deadlineMs, pause, type Plan } from './plan.ts'
+import { deadlineMs, drainDelayMs, pause, type Plan } from './plan.ts'
 import { properties, type Select, type Session, type Sessions } from './sessions.ts'
 import { misbehave } from './strangers.ts'
 
@@ -35,6 +35,9 @@ const meanPauseMs = 350
 const marginMs = 4_000
 /** An issuer that hangs is waited for, in the worst case for both of its documents. */
 const issuerMs = 10_000
+
+/** A connection that is being made when the door shuts. */
+const shutsWithinMs = 250
 
 const asking = [
   ['cluster triage', 34],
@@ -150,7 +153,10 @@ async function send(
       ...(options as { method: 'GET' }),
     })
     const text = Buffer.from(await body.bytes()).toString('utf8')
-    return { status, headers, body: text, endedAt: performance.now() }
+    const endedAt = performance.now()
+    const { drainingAt = Infinity } = life
+    if (drainingAt < endedAt) findings.check('drains fail nothing, and end well', true, () => '')
+    return { status, headers, body: text, endedAt }
   } catch (error) {
     const { signal } = options as { signal?: AbortSignal | null }
     if (signal?.aborted === true) {
@@ -170,12 +176,12 @@ export function judgeLoss(findings: Findings, life: Life, startedAt: number, why
   if (drainingAt === Infinity) {
     return findings.check('no connection lost but by a kill', false, () => `life ${life.number}: ${why}`)
   }
-  // Who comes after the signal may find the door shut.
-  if (startedAt > drainingAt) return findings.count('turned away by a drain')
+  // It goes on accepting for a while. Who comes at its end, or later, may find the door shut.
+  if (startedAt > drainingAt + drainDelayMs - shutsWithinMs) return findings.count('turned away by a drain')
   findings.check(
     'drains fail nothing, and end well',
     false,
-    () => `life ${life.number}: sent ${Math.round(drainingAt - startedAt)} ms before SIGTERM: ${why}`,
+    () => `life ${life.number}: sent ${Math.round(startedAt - drainingAt)} ms after SIGTERM: ${why}`,
   )
 }
 
@@ -220,9 +226,8 @@ async function purge(load: Load, life: Life, chance: Chance): Promise<void> {
       headers: { authorization: `Bearer ${identity.token}` },
     })
     const text = await body.text()
-    findings.count(
-      `purge ${statusCode} ${errorCodeOf({ status: statusCode, headers: {}, body: text })}`.trim(),
-    )
+    const code = statusCode === 200 ? '' : errorCodeOf({ status: statusCode, headers: {}, body: text })
+    findings.count(`purge ${statusCode} ${code}`)
     if (statusCode === 200) judge.purges.push({ ...scope, sentAt, doneAt: performance.now() })
     findings.check(
       'no answer without permission',

@@ -31,7 +31,20 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, ms))
 }
 
+/** One at a time, in turn. */
+export type Turns = <Result>(action: () => Promise<Result>) => Promise<Result>
+
+export function createTurns(): Turns {
+  let last: Promise<unknown> = Promise.resolve()
+  return (action) => {
+    const mine = last.then(action)
+    last = mine.catch(() => undefined)
+    return mine
+  }
+}
+
 export const deadlineMs = 3_000
+export const drainDelayMs = 500
 export const windows = {
   freshForMs: 2_000,
   staleWhileRevalidateMs: 4_000,

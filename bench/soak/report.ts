@@ -79,7 +79,7 @@ function slopeOf(samples: readonly Sample[], of: (sample: Sample) => number): nu
 }
 
 function mib(bytes: number): string {
-  return (bytes / 1024 / 1024).toFixed(1)
+  return Number.isNaN(bytes) ? '–' : (bytes / 1024 / 1024).toFixed(1)
 }
 
 /** @returns the exit code: 1 when an invariant is broken, or was never put to the test */

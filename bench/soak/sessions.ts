@@ -108,9 +108,11 @@ function bytesOf(session: Session, version: number, select: Select): string {
 /** Which version these bytes are. */
 export function readBody(session: Session, select: Select, body: string): Reading {
   const tells = select === null || select.includes('displayName') || select.includes('lastModifiedDateTime')
+  // The emulator's fault `extra`: who asks for every property cannot tell that this one is too many.
+  const served = select === null ? body.replace(/,"ownerId":"[0-9a-f-]{36}"\}$/, '}') : body
   const versions = session.spells.flatMap(({ version }) => version ?? [])
   for (const version of versions.toReversed()) {
-    if (bytesOf(session, version, select) === body) return { version: tells ? version : undefined }
+    if (bytesOf(session, version, select) === served) return { version: tells ? version : undefined }
     if (!tells) break
   }
   return { wrong: body.slice(0, 300) }

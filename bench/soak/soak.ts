@@ -23,7 +23,16 @@ import { access, audience, badTokens, identities, renewTokens } from './identiti
 import { Judge } from './judge.ts'
 import { Lives } from './lives.ts'
 import { causeLoad } from './load.ts'
-import { deadlineMs, pause, type Plan, planFrom, windows } from './plan.ts'
+import {
+  createTurns,
+  deadlineMs,
+  drainDelayMs,
+  pause,
+  type Plan,
+  planFrom,
+  type Turns,
+  windows,
+} from './plan.ts'
 import { print, printCounts, printSlopes, printVerdicts } from './report.ts'
 import { canary, Sessions } from './sessions.ts'
 import { Trail } from './trail.ts'
@@ -68,7 +77,9 @@ async function soak(): Promise<number> {
   ending.defer(() => void lives.newest.child.kill('SIGKILL'))
   await lives.start()
 
-  const trouble = { emulator, plan, findings, troubles, identities: all, folder, trap }
+  // A gateway does not start with files that do not work, and should not.
+  const disk = createTurns()
+  const trouble = { emulator, disk, plan, findings, troubles, identities: all, folder, trap }
   const sampling = setInterval(() => void lives.sample(), 1_000)
   await Promise.all([
     causeLoad({
@@ -87,7 +98,7 @@ async function soak(): Promise<number> {
     causeFaults(trouble),
     changeSecrets(trouble),
     changeSessions(sessions),
-    restart(lives, findings),
+    restart(lives, findings, disk),
   ])
   clearInterval(sampling)
 
@@ -116,7 +127,7 @@ async function configure(
       listen: `127.0.0.1:${port}`,
       management: { listen: `127.0.0.1:${managementPort}` },
       tls: { certFile: inFolder('tls.crt'), keyFile: inFolder('tls.key') },
-      drain: { delay: '500ms', timeout: '10s' },
+      drain: { delay: ms(drainDelayMs), timeout: '10s' },
     },
     outbound: { caFile: inFolder('ca.pem') },
     graph: { endpoint: emulator.url, deadline: ms(deadlineMs), maxBody: '64KiB' },
@@ -167,7 +178,7 @@ async function changeSessions(sessions: Sessions): Promise<void> {
 }
 
 /** The last life has the second half to itself, so that its slopes say something. */
-async function restart(lives: Lives, findings: Findings): Promise<void> {
+async function restart(lives: Lives, findings: Findings, disk: Turns): Promise<void> {
   const chance = chanceOf(plan.seed, 'restarts')
   const until = plan.startedAt + plan.durationMs / 2
   for (;;) {
@@ -175,7 +186,8 @@ async function restart(lives: Lives, findings: Findings): Promise<void> {
     if (performance.now() > until) return
     const isDrain = chance.is(0.5)
     findings.count(`restart ${isDrain ? 'SIGTERM' : 'SIGKILL'}`)
-    await lives.follow(() => (isDrain ? lives.drain() : lives.kill()), chance.between(0, 1_000))
+    const end = (): Promise<void> => (isDrain ? lives.drain() : lives.kill())
+    await disk(() => lives.follow(end, chance.between(0, 1_000)))
   }
 }
 
