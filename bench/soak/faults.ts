@@ -81,13 +81,13 @@ export async function causeFaults({ emulator, plan, findings, troubles, trap }: 
   const chance = chanceOf(plan.seed, 'faults')
   while (!plan.isOver) {
     for (let left = chance.between(15, 30); left > 0 && !plan.isOver; left -= 1) {
-      await pause(chance.between(100, 1200))
+      await pause(chance.between(200, 2000))
       const part = chance.weighed(partWeights)
       const fault = faultFor(part, chance, trap)
       troubles[part] = performance.now()
-      // What is asked seldom would meet nothing but faults, if they piled up.
-      if (part !== 'graph') emulator.recover(part)
-      emulator.fail(part, fault, part === 'graph' ? chance.between(1, 4) : 1)
+      // If they piled up, whoever asks seldom would meet nothing else: an exchange, or the probe of a gate.
+      emulator.recover(part)
+      emulator.fail(part, fault, part === 'graph' ? chance.between(1, 2) : 1)
       findings.count(`fault ${part} ${fault.kind}`)
     }
     await outage()

@@ -57,7 +57,7 @@ const actions: readonly (readonly [Action, number])[] = [
   ['leave', 6],
   ['badToken', 5],
   ['misbehave', 4],
-  ['purge', 1],
+  ['purge', 0.6],
 ]
 
 export async function causeLoad(load: Load): Promise<void> {
@@ -211,7 +211,7 @@ async function purge(load: Load, life: Life, chance: Chance): Promise<void> {
   ) as Identity
   const { workspaceId, id } = sessions.popular(chance)
   const scope = chance.weighed([
-    [{ workspaceId, sessionId: id }, 8],
+    [{ workspaceId, sessionId: id }, 20],
     [{ workspaceId, sessionId: null }, 1],
     [{ workspaceId: null, sessionId: null }, 1],
   ] as const)
