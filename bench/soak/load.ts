@@ -43,7 +43,7 @@ const asking = [
   ['cluster triage', 34],
   ['oidc reader', 20],
   ['cluster wallboard', 15],
-  ['oidc demanding', 15],
+  ['oidc demanding', 10],
   ['oidc limited', 6],
   ['cluster intern', 4],
   ['oidc stranger', 4],
@@ -57,7 +57,7 @@ const actions: readonly (readonly [Action, number])[] = [
   ['leave', 6],
   ['badToken', 5],
   ['misbehave', 4],
-  ['purge', 0.6],
+  ['purge', 0.4],
 ]
 
 export async function causeLoad(load: Load): Promise<void> {

@@ -182,7 +182,7 @@ async function restart(lives: Lives, findings: Findings, disk: Turns): Promise<v
   const chance = chanceOf(plan.seed, 'restarts')
   const until = plan.startedAt + plan.durationMs / 2
   for (;;) {
-    await pause(chance.between(8_000, 30_000))
+    await pause(chance.between(5_000, 20_000))
     if (performance.now() > until) return
     const isDrain = chance.is(0.5)
     findings.count(`restart ${isDrain ? 'SIGTERM' : 'SIGKILL'}`)
