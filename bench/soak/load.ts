@@ -154,6 +154,7 @@ async function send(
     })
     const text = Buffer.from(await body.bytes()).toString('utf8')
     const endedAt = performance.now()
+    findings.check('no connection lost but by a kill', true, () => '')
     const { drainingAt = Infinity } = life
     if (drainingAt < endedAt) findings.check('drains fail nothing, and end well', true, () => '')
     return { status, headers, body: text, endedAt }
