@@ -97,8 +97,10 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
   async function verify(token: string, fingerprint: string, generation: number): Promise<Caller> {
     const iss = issuerClaim(token)
     const reasons: string[] = []
+    let unheard: TrustedIssuer | undefined
 
-    async function verifiedBy({ demands, keys }: TrustedIssuer): Promise<Caller | undefined> {
+    async function verifiedBy(issuer: TrustedIssuer): Promise<Caller | undefined> {
+      const { demands, keys } = issuer
       if (keys.held?.issuer !== iss) return undefined
       try {
         const { caller, expiresAt } = await verifyWith(keys, keys.held, (held) =>
@@ -112,6 +114,8 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
         })
         return caller
       } catch (error) {
+        // It may be of a key that we would know by now, could the issuer be asked.
+        if (error instanceof errors.JWKSNoMatchingKey && !keys.isUpToDate) unheard ??= issuer
         reasons.push(`issuer ${demands.name}: ${error instanceof Error ? error.message : String(error)}`)
         return undefined
       }
@@ -130,7 +134,7 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
       const caller = await verifiedBy(issuer)
       if (caller !== undefined) return caller
     }
-    const unheard = silent.find(isSilent)
+    unheard ??= silent.find(isSilent)
     if (unheard !== undefined) {
       throw new IssuerUnavailable(`issuer ${unheard.demands.name}: ${unheard.keys.problem ?? 'no keys yet'}`)
     }

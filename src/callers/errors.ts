@@ -17,7 +17,7 @@ export class Unauthenticated extends GatewayError {
   }
 }
 
-/** The caller's issuer has not given us its keys yet, so the token can be neither believed nor refused. */
+/** The caller's issuer does not give us its keys, or not those of today, so the token can be neither believed nor refused. */
 export class IssuerUnavailable extends GatewayError {
   override readonly code = 'issuerUnavailable'
   override readonly status = 503

@@ -37,6 +37,8 @@ export interface KeyHolder {
   refetch(): Promise<void>
   /** What went wrong at the last fetch; `undefined` when it went well. */
   readonly problem: string | undefined
+  /** The issuer has answered when it was last asked: a key that is not held is none of its own. */
+  readonly isUpToDate: boolean
   close(): void
 }
 
@@ -134,6 +136,9 @@ export function createKeyHolder({ fetchPublished, clock, observer }: KeyHolderOp
     },
     get problem() {
       return problem
+    },
+    get isUpToDate() {
+      return problem === undefined && fetching === undefined
     },
     async refetch() {
       if (fetching !== undefined) return fetching

@@ -49,6 +49,7 @@ function counted(): Counted {
           },
           refetch: () => Promise.resolve(),
           problem: undefined,
+          isUpToDate: true,
           close: () => {},
         },
       },

@@ -180,6 +180,7 @@ for (const [name, forge] of [
       generation: 1,
       refetch: () => Promise.resolve(),
       problem: undefined,
+      isUpToDate: true,
       close: () => {},
     }
     const demands = { name: 'id', audience, clockToleranceMs: 0, subject: { claim: 'sub' }, require: {} }
