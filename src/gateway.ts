@@ -14,6 +14,7 @@ import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/index.ts'
 import { createGate, createGraphClient, createLine, createRetryBudget, type Gate } from './graph/index.ts'
 import {
+  createConnections,
   createHealth,
   createJourney,
   createManagementServer,
@@ -53,6 +54,8 @@ export interface Surroundings {
 }
 
 const drainPollMs = 20
+/** How long a request may have been on its way to us when the last answer before it left. */
+const lingerMs = 500
 /** How long the last records may take; a sink that is stuck has had its time. */
 const lastRecordsMs = 1_000
 
@@ -61,6 +64,12 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const { log, clock = systemClock, random = Math.random } = surroundings
   await using starting = new AsyncDisposableStack()
 
+  const connections = createConnections({
+    most: config.server.maxConnections,
+    maxAgeMs: config.server.connectionMaxAge,
+    clock,
+    random,
+  })
   const outbound = await outboundFor(config, clock)
   starting.defer(() => outbound.close())
   const gate = createGate(clock.monotonic)
@@ -71,8 +80,11 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     mostWaiting: config.graph.maxWaiting,
   })
   const metrics: Metrics = createMetrics({
-    inFlight: () => publicServer.inFlight,
     tokensRemembered: () => callers.remembered,
+    inFlight: () => connections.waiting,
+    connections: () => connections.count,
+    connectionsRefused: () => connections.refused,
+    connectionsCut: () => connections.cut,
     cacheEntries: () => cache.store.entries,
     cacheBytes: () => cache.store.bytes,
     cacheEvictions: () => cache.store.evicted,
@@ -134,6 +146,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const publicServer = createPublicServer({
     journey: createJourney(rooms),
     tls,
+    connections,
     onUnparsable(code, requestId) {
       metrics.unparsable(code)
       log.info({ requestId, code }, 'request unreadable')
@@ -145,6 +158,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     metrics,
     purging: createPurging(rooms),
     tls: managementTls,
+    clock,
     onFault,
   })
   // After the servers have ended and before the way out does: a request that was cut is recorded as that.
@@ -163,10 +177,11 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     const until = clock.monotonic() + config.server.drain.timeout
     health.drain()
     await pause(clock, config.server.drain.delay)
-    publicServer.closeConnectionsAsTheyAnswer()
-    publicServer.server.close()
-    publicServer.server.closeIdleConnections()
-    const inFlight = (): number => publicServer.inFlight + management.inFlight
+    publicServer.close()
+    const lingersUntil = Math.min(until, clock.monotonic() + lingerMs)
+    while (connections.count > 0 && clock.monotonic() < lingersUntil) await pause(clock, drainPollMs)
+    connections.endIdle()
+    const inFlight = (): number => connections.waiting + management.inFlight
     while (inFlight() > 0 && clock.monotonic() < until) await pause(clock, drainPollMs)
     if (inFlight() > 0) {
       log.warn({ cut: inFlight() }, 'server.drain.timeout is over: requests are being cut')

@@ -78,6 +78,9 @@ test('the page on operations names every metric, and no other', async () => {
   const metrics = createMetrics({
     inFlight: zero,
     tokensRemembered: zero,
+    connections: zero,
+    connectionsRefused: zero,
+    connectionsCut: zero,
     cacheEntries: zero,
     cacheBytes: zero,
     cacheEvictions: zero,

@@ -14,11 +14,15 @@ import { type Answer, answerError } from './answer.ts'
 import { CallerLeft, InternalError } from './errors.ts'
 import { type Action, type Exchange, openExchange, recordOf } from './exchange.ts'
 
-/** @param refused what the server already has against the request, if anything */
 export type Journey = (
   request: IncomingMessage,
   response: ServerResponse,
-  refused?: GatewayError,
+  server: {
+    /** What the server already has against the request, if anything. */
+    readonly refused: GatewayError | undefined
+    /** Called right before the answer's head is written. */
+    readonly leaving: (response: ServerResponse) => void
+  },
 ) => Promise<void>
 
 export interface Conduct {
@@ -32,7 +36,7 @@ export interface Conduct {
 }
 
 export function createConduct({ action, trail, clock, log, travel, answered }: Conduct): Journey {
-  return async function conduct(request, response, refused) {
+  return async function conduct(request, response, { refused, leaving }) {
     const exchange = openExchange(request, response, { action, now: clock.now() })
     let answer: Answer
     try {
@@ -62,6 +66,7 @@ export function createConduct({ action, trail, clock, log, travel, answered }: C
     // The record says that the answer left; this one, that it did not.
     if (isWithheld) trail.amend(recordOf(exchange, answer.status, isWithheld))
     if (!(exchange.refusal instanceof CallerLeft)) {
+      leaving(response)
       response.writeHead(answer.status, answer.headers)
       response.end(answer.body, 'latin1')
     }

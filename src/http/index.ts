@@ -1,5 +1,6 @@
 export { createJourney, type Rooms } from './journey.ts'
 export { createPurging } from './purging.ts'
+export { createConnections, type Connections } from './connections.ts'
 export { createPublicServer, type PublicServer } from './server.ts'
 export { createManagementServer } from './management.ts'
 export { createHealth, type Health } from './health.ts'

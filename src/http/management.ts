@@ -5,10 +5,11 @@
  */
 
 import type { Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import type { Metrics } from '../telemetry/index.ts'
+import type { Clock } from '../clock.ts'
 import type { Journey } from './conduct.ts'
+import { createConnections, limits } from './connections.ts'
 import type { Health } from './health.ts'
 import { ambiguityOf } from './sanity.ts'
 import { createServerFor, type TlsFiles } from './tls.ts'
@@ -19,6 +20,7 @@ export interface ManagementOptions {
   /** Leads whatever is asked of `/cache`. */
   readonly purging: Journey
   readonly tls: TlsFiles | undefined
+  readonly clock: Clock
   /** A fault of ours that no answer could be made of. */
   readonly onFault: (error: unknown) => void
 }
@@ -29,15 +31,19 @@ export interface ManagementServer {
   readonly inFlight: number
 }
 
+/** Probes, a Prometheus or two and an operator; whoever else connects shall not take the process's descriptors. */
+const mostConnections = 256
+
 export function createManagementServer(options: ManagementOptions): ManagementServer {
-  const { health, metrics, purging, tls, onFault } = options
+  const { health, metrics, purging, tls, clock, onFault } = options
   const app: Express = express().disable('x-powered-by').disable('etag').set('query parser', false)
+  const connections = createConnections({ most: mostConnections, clock })
   const open = new Set<ServerResponse>()
 
   app.all(/^\/cache(?:\/|$)/i, (request, response) => {
     open.add(response)
     response.once('close', () => open.delete(response))
-    return purging(request, response, ambiguityOf(request))
+    return purging(request, response, { refused: ambiguityOf(request), leaving: connections.leaving })
   })
 
   app.use((_request, response, next) => {
@@ -66,19 +72,17 @@ export function createManagementServer(options: ManagementOptions): ManagementSe
     response.socket?.destroy()
   })
 
-  /** Connections that end with the answer under way: nobody can say where the next request would begin. */
-  const ending = new WeakSet<Socket>()
-  const server = createServerFor(tls, {}, (request, response) => {
+  const server = createServerFor(tls, limits, (request, response) => {
     const { socket } = request
-    // What has been read already is parsed to its end; no more is read.
-    if (ending.has(socket)) return void socket.pause()
-    // Of an upgrade Node has passed over what came with it, and would read on in the middle of it.
+    if (!connections.take(socket, response)) return
+    // Nobody can say where the next request would begin; and of an upgrade Node has passed over what came with it, and
+    // would read on in the middle of it.
     if (ambiguityOf(request) !== undefined || request.headers.upgrade !== undefined) {
-      ending.add(socket)
-      response.shouldKeepAlive = false
+      connections.endAfter(socket, response)
     }
     app(request, response)
   })
+  connections.attach(server)
   return {
     server,
     get inFlight() {

@@ -8,72 +8,54 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import {
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http'
-import type { Socket } from 'node:net'
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import express from 'express'
 import type { GatewayError } from '../errors.ts'
 import { type Answer, envelope } from './answer.ts'
-import { ExpectationFailed } from './errors.ts'
 import type { Journey } from './conduct.ts'
+import { type Connections, limits } from './connections.ts'
+import { ExpectationFailed } from './errors.ts'
 import { ambiguityOf } from './sanity.ts'
 import { createServerFor, type TlsFiles } from './tls.ts'
 
 export interface PublicServer {
   readonly server: Server
-  /** Requests not answered yet. */
-  readonly inFlight: number
+  readonly connections: Connections
   /** Resolves once every request that has come has its record, and its answer where somebody waits for it. */
   settled(): Promise<void>
-  /** From now on each answer ends its connection. */
-  closeConnectionsAsTheyAnswer(): void
+  /** Takes no new connection, and ends each one with its next answer; those that wait for nothing are left alone. */
+  close(): void
 }
 
 export interface PublicServerOptions {
   readonly journey: Journey
   readonly tls: TlsFiles | undefined
+  readonly connections: Connections
+  /** Other than the usual ones. */
+  readonly limits?: Partial<Record<keyof typeof limits, number>>
   /** The parser refused something, by Node's error code. */
   readonly onUnparsable: (code: string, requestId: string) => void
   /** A fault of ours that no answer could be made of. */
   readonly onFault: (error: unknown) => void
 }
 
-const limits: ServerOptions = {
-  /** Longer than the usual idle time of load balancers (60 s), so that they close first and no request meets a reset. */
-  keepAliveTimeout: 75_000,
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
-  /** How often Node looks for those that have passed. */
-  connectionsCheckingInterval: 2_000,
-  // Answered by us, in our form.
-  requireHostHeader: false,
-}
-/** Requests of one connection that wait for their answers; the last one ends it. No client in use sends as many. */
-const mostPipelined = 16
-
 export function createPublicServer({
   journey,
   tls,
+  connections,
+  limits: others = {},
   onUnparsable,
   onFault,
 }: PublicServerOptions): PublicServer {
-  /** Not answered yet. */
-  const open = new Set<ServerResponse>()
-  let isClosing = false
-  /** Connections that end with the answer under way: what follows on them is not read. */
-  const ending = new WeakSet<Duplex>()
-  const answering = new WeakMap<Duplex, number>()
-
   const refusals = new WeakMap<IncomingMessage, GatewayError>()
   const underWay = new Set<Promise<void>>()
   function lead(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const led = journey(request, response, refusals.get(request)).finally(() => underWay.delete(led))
+    const { leaving } = connections
+    const led = journey(request, response, { refused: refusals.get(request), leaving }).finally(() =>
+      underWay.delete(led),
+    )
     underWay.add(led)
     return led
   }
@@ -89,24 +71,14 @@ export function createPublicServer({
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
-    // What has been read already is parsed to its end; no more is read.
-    if (ending.has(socket)) return void socket.pause()
-    const pipelined = (answering.get(socket) ?? 0) + 1
-    open.add(response)
-    answering.set(socket, pipelined)
-    response.once('close', () => {
-      open.delete(response)
-      answering.set(socket, (answering.get(socket) ?? 1) - 1)
-    })
+    if (!connections.take(socket, response)) return
     const ambiguity = ambiguityOf(request)
     if (ambiguity !== undefined) refusals.set(request, ambiguity)
-    // What can be read in two ways may have a second request hidden in it or behind it.
-    if (isClosing || ambiguity !== undefined) response.shouldKeepAlive = false
-    // Node takes as many as come, and each waiting one costs memory.
-    if (pipelined >= mostPipelined) response.shouldKeepAlive = false
-    // Node has passed over what came with it, and would read on in the middle of it.
-    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false
-    if (!response.shouldKeepAlive) ending.add(socket)
+    // What can be read in two ways may have a second request hidden in it or behind it. And with an Upgrade Node has
+    // passed over what came with it, and would read on in the middle of it.
+    if (ambiguity !== undefined || request.headers.upgrade !== undefined) {
+      connections.endAfter(socket, response)
+    }
     dispatch(request, response, (error) => {
       // Express passes by every handler when it cannot parse a target. The journey can say what is wrong with it.
       if (error === undefined) return void lead(request, response).catch(fault)
@@ -118,7 +90,8 @@ export function createPublicServer({
     }
   }
 
-  const server = createServerFor(tls, limits, handle)
+  const server = createServerFor(tls, { ...limits, ...others, requireHostHeader: false }, handle)
+  connections.attach(server)
 
   // Some versions of Node pass over whatever stands behind the thousandth header, a Content-Length too. Their bytes are
   // bounded all the same.
@@ -136,10 +109,10 @@ export function createPublicServer({
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     // Node has let go of this socket, and an error that nobody listens for would end the process.
     socket.on('error', () => socket.destroy())
-    if (ending.has(socket)) return
+    if (connections.isEnding(socket)) return
     const requestId = randomUUID()
     onUnparsable('CONNECT', requestId)
-    if ((answering.get(socket) ?? 0) > 0) return void socket.destroy()
+    if (connections.isAnswering(socket)) return void socket.destroy()
     endWith(
       socket,
       requestId,
@@ -156,9 +129,9 @@ export function createPublicServer({
     // Not of the parser: a TLS handshake that failed or never ended. Nothing can be said on such a connection.
     if (!code.startsWith('HPE_') && parserAnswers[code] === undefined) return void socket.destroy()
     // The answer under way is the last one, and whole.
-    if (ending.has(socket) && socket.writable) return
+    if (connections.isEnding(socket) && socket.writable) return
     // In the middle of another answer these bytes would be taken for a part of it.
-    if ((answering.get(socket) ?? 0) > 0) return void socket.destroy()
+    if (connections.isAnswering(socket)) return void socket.destroy()
     const [status, message] = parserAnswers[code] ?? [
       400,
       'This is not an HTTP/1.1 request that can be read.',
@@ -168,15 +141,14 @@ export function createPublicServer({
 
   return {
     server,
-    get inFlight() {
-      return open.size
-    },
+    connections,
     async settled() {
       await Promise.allSettled(underWay)
     },
-    closeConnectionsAsTheyAnswer() {
-      isClosing = true
-      for (const response of open) response.shouldKeepAlive = false
+    close() {
+      connections.close()
+      // Not http's own: that cuts the connections which wait for nothing, and a request may be on its way on each.
+      NetServer.prototype.close.call(server)
     },
   }
 }

@@ -102,7 +102,7 @@ export async function watchTlsFiles({
   }
 }
 
-const tlsLimits = { minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const
+const versions = { minVersion: 'TLSv1.2' } as const
 
 /** With TLS, where there are files for it, and always with the pair that they hold now. */
 export function createServerFor(
@@ -111,8 +111,8 @@ export function createServerFor(
   handle: RequestListener,
 ): Server {
   if (tls === undefined) return createHttpServer(options, handle)
-  const server = createHttpsServer({ ...options, ...tlsLimits, ...tls.current }, handle)
-  tls.onChange((pair) => server.setSecureContext({ ...tlsLimits, ...pair }))
+  const server = createHttpsServer({ ...options, ...versions, ...tls.current }, handle)
+  tls.onChange((pair) => server.setSecureContext({ ...versions, ...pair }))
   return server
 }
 

@@ -37,6 +37,9 @@ export interface Metrics {
 export interface Gauges {
   readonly inFlight: () => number
   readonly tokensRemembered: () => number
+  readonly connections: () => number
+  readonly connectionsRefused: () => number
+  readonly connectionsCut: () => number
   readonly cacheEntries: () => number
   readonly cacheBytes: () => number
   readonly cacheEvictions: () => number
@@ -83,6 +86,8 @@ export function createMetrics(gauges: Gauges): Metrics {
   const auditRefused = counter('audit_refused_total', 'Requests refused for want of a record', [])
   const auditLost = counter('audit_lost_total', 'Records lost, with delivery best-effort', [])
   const countedElsewhere: readonly [name: string, help: string, read: () => number][] = [
+    ['connections_refused_total', 'Connections beyond server.maxConnections', gauges.connectionsRefused],
+    ['connections_cut_total', 'Connections whose answer was not taken', gauges.connectionsCut],
     ['cache_evictions_total', 'Entries that had to go for want of room', gauges.cacheEvictions],
     ['audit_records_total', 'Audit records that the sink has taken', gauges.auditRecords],
   ]
@@ -104,6 +109,7 @@ export function createMetrics(gauges: Gauges): Metrics {
   const gaugeHelp: readonly [name: string, help: string, read: () => number][] = [
     ['requests_in_flight', 'Requests not answered yet', gauges.inFlight],
     ['caller_tokens_remembered', 'Verified tokens, believed for their minute', gauges.tokensRemembered],
+    ['connections', 'Connections of callers', gauges.connections],
     ['cache_entries', 'Entries in the cache', gauges.cacheEntries],
     ['cache_bytes', 'Bytes that the cache counts for its entries', gauges.cacheBytes],
     ['graph_trips_in_flight', 'Trips to Graph under way', gauges.tripsInTheAir],

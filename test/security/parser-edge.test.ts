@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { describe, test } from 'node:test'
-import { createPublicServer } from '../../src/http/index.ts'
+import { createConnections, createPublicServer } from '../../src/http/index.ts'
+import { createFakeClock } from '../world/fake-clock.ts'
 import { answers, sendRaw } from '../world/raw.ts'
 import { sessionPath, startWorld } from '../world/world.ts'
 import {
@@ -167,6 +168,7 @@ test('headers that do not arrive in time are 408', async () => {
   const { server } = createPublicServer({
     journey: () => Promise.resolve(),
     tls: undefined,
+    connections: createConnections({ most: 10, clock: createFakeClock() }),
     onUnparsable: () => {},
     onFault: () => {},
   })
