@@ -24,7 +24,7 @@ import {
   type TlsFiles,
 } from './http/index.ts'
 import { cacheFor, callersFor, type Environment, outboundFor, tlsFor, tokensFor, trailFor } from './parts.ts'
-import { createMetrics, type Log, type Metrics } from './telemetry/index.ts'
+import { createFlood, createMetrics, type Log, type Metrics } from './telemetry/index.ts'
 import { roleMissingRemedy, type TokenProvider } from './token/index.ts'
 
 export interface Gateway extends AsyncDisposable {
@@ -70,6 +70,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     clock,
     random,
   })
+  const flood = createFlood(log, clock)
   const outbound = await outboundFor(config, clock)
   starting.defer(() => outbound.close())
   const gate = createGate(clock.monotonic)
@@ -140,8 +141,10 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     now: clock.monotonic,
   })
   const { selectable } = config.graph
-  const rooms = { callers, selectable, access, cache, graph, trail, clock, log, metrics }
-  const onFault = (error: unknown): void => log.error({ err: error }, 'a request met a fault of the gateway')
+  const rooms = { callers, selectable, access, cache, graph, trail, clock, log, flood, metrics }
+  const onFault = (error: unknown): void => {
+    if (flood.admits('error', 'fault')) log.error({ err: error }, 'a request met a fault of the gateway')
+  }
 
   const publicServer = createPublicServer({
     journey: createJourney(rooms),
@@ -149,7 +152,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     connections,
     onUnparsable(code, requestId) {
       metrics.unparsable(code)
-      log.info({ requestId, code }, 'request unreadable')
+      if (flood.admits('info', code)) log.info({ requestId, code }, 'request unreadable')
     },
     onFault,
   })

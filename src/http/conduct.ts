@@ -9,7 +9,7 @@ import { RateExceeded } from '../access/index.ts'
 import { AuditUnavailable, type Trail } from '../audit/index.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
-import type { Log } from '../telemetry/index.ts'
+import type { Flood, Log } from '../telemetry/index.ts'
 import { type Answer, answerError } from './answer.ts'
 import { CallerLeft, InternalError } from './errors.ts'
 import { type Action, type Exchange, openExchange, recordOf } from './exchange.ts'
@@ -30,12 +30,13 @@ export interface Conduct {
   readonly trail: Trail
   readonly clock: Clock
   readonly log: Log
+  readonly flood: Flood
   /** Finds the answer, and notes on the exchange what it learns on the way. Throws what is to be refused. */
   readonly travel: (exchange: Exchange) => Promise<Answer>
   readonly answered: (exchange: Exchange, status: number) => void
 }
 
-export function createConduct({ action, trail, clock, log, travel, answered }: Conduct): Journey {
+export function createConduct({ action, trail, clock, log, flood, travel, answered }: Conduct): Journey {
   return async function conduct(request, response, { refused, leaving }) {
     const exchange = openExchange(request, response, { action, now: clock.now() })
     let answer: Answer
@@ -78,6 +79,7 @@ export function createConduct({ action, trail, clock, log, travel, answered }: C
     exchange.refusal = refusal
     if (refusal instanceof RateExceeded) exchange.rule = refusal.rule
     const level = refusal instanceof InternalError ? 'error' : refusal.status >= 500 ? 'warn' : 'info'
+    if (!flood.admits(level, refusal.code)) return answerError(exchange, refusal)
     log[level](
       {
         requestId: exchange.requestId,

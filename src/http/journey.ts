@@ -11,7 +11,7 @@ import type { Callers } from '../callers/index.ts'
 import type { Clock } from '../clock.ts'
 import type { GraphClient } from '../graph/index.ts'
 import { graphTarget, parseSessionRequest, sessionKey, sessionKeys } from '../session/index.ts'
-import type { Log, Metrics } from '../telemetry/index.ts'
+import type { Flood, Log, Metrics } from '../telemetry/index.ts'
 import { type Answer, answerFound } from './answer.ts'
 import { createConduct, type Journey } from './conduct.ts'
 import type { Exchange } from './exchange.ts'
@@ -27,6 +27,7 @@ export interface Rooms {
   readonly trail: Trail
   readonly clock: Clock
   readonly log: Log
+  readonly flood: Flood
   readonly metrics: Metrics
 }
 

@@ -1,19 +1,42 @@
 import assert from 'node:assert/strict'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { createLog } from '../../src/telemetry/index.ts'
-import { type Serving, startServing } from '../commands/serving.ts'
-import { sessionPath } from '../world/world.ts'
+import { type Serving, startServing, until } from '../commands/serving.ts'
 
-const refusals = 2500
+/** At SIGUSR2 two MiB are written to stderr: more than a pipe holds and more than the log keeps waiting. */
+const filling = `
+import { writeFileSync } from 'node:fs'
+process.on('SIGUSR2', () => {
+  process.stderr.write(JSON.stringify({ filling: 'x'.repeat(2 ** 21) }) + '\\n')
+  writeFileSync(process.env.FILLED, '')
+})`
 
-/** Refused with a reason of five hundred characters each, which only the log tells: in all, more than it keeps waiting. */
-async function refuseMany(serving: Serving): Promise<void> {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const token = `${part({ alg: 'RS256' })}.${part({ iss: 'é'.repeat(1900) })}.AAAA`
-  const headers = { authorization: `Bearer ${token}` }
-  const replies = await Promise.all(Array.from({ length: refusals }, () => serving.ask(sessionPath, headers)))
-  assert.ok(replies.every(({ status }) => status === 401))
+interface Unread extends AsyncDisposable {
+  readonly serving: Serving
+  readonly child: ChildProcess
+}
+
+/** Nobody reads its stderr any more, and that is full. */
+async function startUnread(): Promise<Unread> {
+  await using building = new AsyncDisposableStack()
+  const folder = await mkdtemp(join(tmpdir(), 'session-gateway-log-'))
+  building.defer(() => rm(folder, { recursive: true, force: true }))
+  const [preload, filled] = [join(folder, 'filling.mjs'), join(folder, 'filled')]
+  await writeFile(preload, filling)
+  const env = { NODE_OPTIONS: `--import=${preload}`, FILLED: filled }
+  const serving = building.use(await startServing({ env }))
+  const { child } = serving.program
+  child.stderr?.pause()
+  child.kill('SIGUSR2')
+  await until(() => existsSync(filled))
+  const made = building.move()
+  return { serving, child, [Symbol.asyncDispose]: () => made.disposeAsync() }
 }
 
 describe('the log', { concurrency: true }, () => {
@@ -29,24 +52,30 @@ describe('the log', { concurrency: true }, () => {
   })
 
   test('loses lines when nobody reads it, and neither answers nor memory', async () => {
-    await using serving = await startServing()
-    const { child } = serving.program
-    child.stderr?.pause()
-    await refuseMany(serving)
+    await using unread = await startUnread()
+    const { serving, child } = unread
+    assert.equal((await serving.ask('/nothing')).status, 404)
     assert.equal((await serving.manage('/livez')).status, 200)
     child.stderr?.resume()
+    await until(async () => {
+      await serving.ask('/again')
+      return serving.logs.at(-1)?.['msg'] === 'request refused'
+    })
     child.kill('SIGTERM')
     const { code } = await serving.program.ended
     assert.equal(code, 0)
-    const told = serving.logs.filter(({ msg }) => msg === 'request refused').length
-    assert.ok(told > 0 && told < refusals, `${told} lines`)
+    const reasons = serving.logs.filter(({ msg }) => msg === 'request refused')
+    assert.ok(reasons.length > 0)
+    const [record] = serving.records.filter(({ refusal }) => refusal === 'unknownPath')
+    assert.ok(
+      reasons.every(({ requestId }) => requestId !== record?.['requestId']),
+      'its line was lost',
+    )
   })
 
   test('does not keep a process that is asked to stop, though nobody reads it', async () => {
-    await using serving = await startServing()
-    const { child } = serving.program
-    child.stderr?.pause()
-    await refuseMany(serving)
+    await using unread = await startUnread()
+    const { child } = unread
     child.kill('SIGTERM')
     const [code] = await once(child, 'exit')
     assert.equal(code, 0)
@@ -57,7 +86,7 @@ describe('the log', { concurrency: true }, () => {
     await using serving = await startServing()
     const { child } = serving.program
     child.stderr?.destroy()
-    await refuseMany(serving)
+    assert.equal((await serving.ask('/nothing')).status, 404)
     assert.equal((await serving.ask()).status, 200)
     assert.equal((await serving.manage('/readyz')).status, 200)
     child.kill('SIGTERM')
