@@ -62,6 +62,9 @@ export async function startBenchWorld(): Promise<BenchWorld> {
 
 /** From the log line with which a gateway says that it listens. */
 export function portOf(line: string): number | undefined {
-  const { port } = JSON.parse(line) as { port?: number }
-  return port
+  return portsOf(line).port
+}
+
+export function portsOf(line: string): { readonly port?: number; readonly managementPort?: number } {
+  return JSON.parse(line) as { port?: number; managementPort?: number }
 }

@@ -43,6 +43,7 @@ export async function requestsPerSecond({ url, headers, seconds, connections }: 
 
 export interface Contestant extends AsyncDisposable {
   readonly url: string
+  readonly pid: number
 }
 
 /**
@@ -78,6 +79,7 @@ export async function startPinned(
   child.stderr?.resume()
   return {
     url: `http://127.0.0.1:${found}`,
+    pid: child.pid ?? 0,
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM')
       await once(child, 'exit')

@@ -20,6 +20,7 @@ import {
   createManagementServer,
   createPublicServer,
   createPurging,
+  createShedding,
   listen,
   type TlsFiles,
 } from './http/index.ts'
@@ -86,6 +87,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     connections: () => connections.count,
     connectionsRefused: () => connections.refused,
     connectionsCut: () => connections.cut,
+    shed: () => shedding.refused,
     cacheEntries: () => cache.store.entries,
     cacheBytes: () => cache.store.bytes,
     cacheEvictions: () => cache.store.evicted,
@@ -146,10 +148,12 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     if (flood.admits('error', 'fault')) log.error({ err: error }, 'a request met a fault of the gateway')
   }
 
+  const shedding = createShedding({ trail, clock, log, flood, leaving: connections.leaving })
   const publicServer = createPublicServer({
     journey: createJourney(rooms),
     tls,
     connections,
+    shedding,
     onUnparsable(code, requestId) {
       metrics.unparsable(code)
       if (flood.admits('info', code)) log.info({ requestId, code }, 'request unreadable')

@@ -79,6 +79,7 @@ test('the page on operations names every metric, and no other', async () => {
     inFlight: zero,
     tokensRemembered: zero,
     connections: zero,
+    shed: zero,
     connectionsRefused: zero,
     connectionsCut: zero,
     cacheEntries: zero,

@@ -50,7 +50,7 @@ export function answerFound(exchange: Exchange, found: Found): Answer {
 }
 
 /** Any error, in Graph's envelope, so that Graph's clients read it like one of Graph's own. */
-export function answerError(exchange: Exchange, error: GatewayError): Answer {
+export function answerError(exchange: Identified, error: GatewayError): Answer {
   const headers: string[] = []
   if (error.proxyError !== undefined) headers.push('proxy-status', proxyStatus(error))
   if (error instanceof NotCached) headers.push('cache-status', `${self}; detail=only-if-cached`)

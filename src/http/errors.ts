@@ -32,6 +32,19 @@ export class ExpectationFailed extends GatewayError {
   }
 }
 
+/** More requests have come than this replica can answer in time. Nothing has been done for this one. */
+export class Overloaded extends GatewayError {
+  override readonly code = 'overloaded'
+  override readonly status = 503
+  override readonly proxyError = 'proxy_internal_response'
+  override readonly retryAfterMs: number
+
+  constructor(retryAfterMs: number) {
+    super('The gateway has more requests than it can answer in time. Ask again.')
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
 /** The caller closed the connection before its answer; nothing can be sent. The status is for the record alone. */
 export class CallerLeft extends GatewayError {
   override readonly code = 'callerLeft'

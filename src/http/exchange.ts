@@ -55,10 +55,14 @@ export function openExchange(
     arrivedAt: now,
     startedAt: performance.now(),
     requestId: randomUUID(),
-    clientRequestId: safeId(request.headers['client-request-id']),
-    peer: { ip: addressOf(request.socket.remoteAddress), port: request.socket.remotePort },
+    clientRequestId: clientRequestIdOf(request),
+    peer: peerOf(request),
     leaves: leaving.signal,
   }
+}
+
+export function peerOf({ socket }: IncomingMessage): Exchange['peer'] {
+  return { ip: addressOf(socket.remoteAddress), port: socket.remotePort }
 }
 
 /** IPv4 as itself, and IPv6 without its zone, which means nothing elsewhere. */
@@ -67,7 +71,8 @@ function addressOf(remoteAddress: string | undefined): string | undefined {
 }
 
 /** Graph asks for a GUID; anything as tame as one is repeated, the rest is treated as absent. */
-function safeId(header: string | string[] | undefined): string | undefined {
+export function clientRequestIdOf({ headers }: IncomingMessage): string | undefined {
+  const header = headers['client-request-id']
   return typeof header === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(header) ? header : undefined
 }
 

@@ -18,6 +18,7 @@ import type { Journey } from './conduct.ts'
 import { type Connections, limits } from './connections.ts'
 import { ExpectationFailed } from './errors.ts'
 import { ambiguityOf } from './sanity.ts'
+import type { Shedding } from './shedding.ts'
 import { createServerFor, type TlsFiles } from './tls.ts'
 
 export interface PublicServer {
@@ -33,6 +34,7 @@ export interface PublicServerOptions {
   readonly journey: Journey
   readonly tls: TlsFiles | undefined
   readonly connections: Connections
+  readonly shedding: Shedding
   /** Other than the usual ones. */
   readonly limits?: Partial<Record<keyof typeof limits, number>>
   /** The parser refused something, by Node's error code. */
@@ -45,6 +47,7 @@ export function createPublicServer({
   journey,
   tls,
   connections,
+  shedding,
   limits: others = {},
   onUnparsable,
   onFault,
@@ -79,6 +82,10 @@ export function createPublicServer({
     if (ambiguity !== undefined || request.headers.upgrade !== undefined) {
       connections.endAfter(socket, response)
     }
+    shedding.admit(request, response, () => begin(request, response))
+  }
+
+  function begin(request: IncomingMessage, response: ServerResponse): void {
     dispatch(request, response, (error) => {
       // Express passes by every handler when it cannot parse a target. The journey can say what is wrong with it.
       if (error === undefined) return void lead(request, response).catch(fault)
@@ -86,7 +93,7 @@ export function createPublicServer({
     })
     function fault(error: unknown): void {
       onFault(error)
-      socket.destroy()
+      request.socket.destroy()
     }
   }
 
@@ -147,6 +154,7 @@ export function createPublicServer({
     },
     close() {
       connections.close()
+      shedding.close()
       // Not http's own: that cuts the connections which wait for nothing, and a request may be on its way on each.
       NetServer.prototype.close.call(server)
     },

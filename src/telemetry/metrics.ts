@@ -38,6 +38,7 @@ export interface Gauges {
   readonly inFlight: () => number
   readonly tokensRemembered: () => number
   readonly connections: () => number
+  readonly shed: () => number
   readonly connectionsRefused: () => number
   readonly connectionsCut: () => number
   readonly cacheEntries: () => number
@@ -86,6 +87,7 @@ export function createMetrics(gauges: Gauges): Metrics {
   const auditRefused = counter('audit_refused_total', 'Requests refused for want of a record', [])
   const auditLost = counter('audit_lost_total', 'Records lost, with delivery best-effort', [])
   const countedElsewhere: readonly [name: string, help: string, read: () => number][] = [
+    ['requests_shed_total', 'Requests refused for want of time', gauges.shed],
     ['connections_refused_total', 'Connections beyond server.maxConnections', gauges.connectionsRefused],
     ['connections_cut_total', 'Connections whose answer was not taken', gauges.connectionsCut],
     ['cache_evictions_total', 'Entries that had to go for want of room', gauges.cacheEvictions],

@@ -115,6 +115,7 @@ describe('the metrics', () => {
       session_gateway_requests_in_flight: {},
       session_gateway_caller_tokens_remembered: {},
       session_gateway_connections: {},
+      session_gateway_requests_shed_total: {},
       session_gateway_connections_refused_total: {},
       session_gateway_connections_cut_total: {},
       session_gateway_cache_entries: {},

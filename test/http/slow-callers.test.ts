@@ -43,6 +43,7 @@ async function startSlow(options: {
     },
     tls: pair && { current: pair, onChange() {}, problem: undefined, close() {} },
     connections,
+    shedding: { admit: (_request, _response, begin) => begin(), refused: 0, waiting: 0, close() {} },
     limits,
     onUnparsable: (code) => void unparsable.push(code),
     onFault: (error) => assert.fail(String(error)),

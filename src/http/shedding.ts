@@ -1,0 +1,153 @@
+/**
+ * Shedding: requests that come faster than they can be answered wait in line, and who has waited too long is refused.
+ *
+ * A turn of the event loop begins a few requests and leaves the rest in line, so that probes, answers and records get
+ * their turns however many have come. Refusing is as cheap as can be, and a connection that was refused is not read
+ * for a while: whoever asks again and again would have the core spend itself on refusals. docs/decisions/0017-overload.md
+ * has the figures.
+ *
+ * @module
+ */
+
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Trail } from '../audit/index.ts'
+import type { Clock } from '../clock.ts'
+import type { Flood, Log } from '../telemetry/index.ts'
+import { answerError } from './answer.ts'
+import { Overloaded } from './errors.ts'
+import { clientRequestIdOf, peerOf } from './exchange.ts'
+
+export interface Shedding {
+  /** Calls `begin` now or in its turn, or answers the request itself. */
+  admit(request: IncomingMessage, response: ServerResponse, begin: () => void): void
+  /** Requests refused. */
+  readonly refused: number
+  /** Requests in line. */
+  readonly waiting: number
+  /** From now on no connection is left unread. */
+  close(): void
+}
+
+export interface SheddingOptions {
+  readonly trail: Trail
+  readonly clock: Clock
+  readonly log: Log
+  readonly flood: Flood
+  /** Called right before the head of a refusal is written. */
+  readonly leaving: (response: ServerResponse) => void
+}
+
+interface Waiting {
+  readonly begin: () => void
+  /** On the monotonic clock. */
+  readonly sinceMs: number
+}
+
+/** Begun in one turn of the event loop: a few milliseconds' worth. */
+const mostBegun = 64
+/** Of the first in line: whoever comes while it has waited for longer is refused. */
+const longestWaitMs = 250
+/** Refusing costs nearly as much as a hit, so who was refused is heard again when the line is empty, or after this. */
+const unreadForMs = 5_000
+
+export function createShedding({ trail, clock, log, flood, leaving }: SheddingOptions): Shedding {
+  /** First come, first served; before `next` they have gone. */
+  let line: (Waiting | undefined)[] = []
+  let next = 0
+  let begunInTurn = 0
+  let refused = 0
+  let isClosed = false
+  const unread = new Set<Socket>()
+  const overloaded = new Overloaded(unreadForMs)
+
+  function startTurn(): void {
+    begunInTurn = 0
+    // One callback for each, so that what it has begun goes as far as it can before the next one is begun.
+    for (let n = Math.min(mostBegun, line.length - next); n > 0; n -= 1) setImmediate(beginNext)
+    if (line.length === 0) readAgain()
+    if (line.length > 0 || unread.size > 0) setImmediate(startTurn)
+  }
+
+  /** Those who were refused first, and no more than can be begun. */
+  function readAgain(): void {
+    let most = mostBegun
+    for (const socket of unread) {
+      if (most === 0) return
+      most -= 1
+      unread.delete(socket)
+      socket.resume()
+    }
+  }
+
+  function beginNext(): void {
+    const first = line[next]
+    if (first === undefined) return
+    line[next] = undefined
+    next += 1
+    if (next === line.length) {
+      line = []
+      next = 0
+    }
+    begunInTurn += 1
+    first.begin()
+  }
+
+  function refuse(request: IncomingMessage, response: ServerResponse): void {
+    const { socket, method } = request
+    const identified = {
+      requestId: randomUUID(),
+      clientRequestId: clientRequestIdOf(request),
+      arrivedAt: clock.now(),
+    }
+    const { requestId, arrivedAt: time } = identified
+    const peer = peerOf(request)
+    const { code, status } = overloaded
+    if (flood.admits('warn', code)) log.warn({ requestId, status, code, peer: peer.ip }, 'request refused')
+    const refusal = { code, reason: undefined }
+    void trail.record({ ...identified, action: 'read', time, durationMs: 0, method, peer, status, refusal })
+    refused += 1
+    leaving(response)
+    // Not before: until then Node itself goes on reading.
+    if (response.shouldKeepAlive) response.once('close', () => leaveUnread(socket))
+    const answer = answerError(identified, overloaded)
+    response.writeHead(answer.status, answer.headers)
+    response.end(answer.body, 'latin1')
+  }
+
+  function leaveUnread(socket: Socket): void {
+    if (isClosed || socket.destroyed || unread.has(socket)) return
+    unread.add(socket)
+    socket.pause()
+    clock.after(unreadForMs, () => {
+      if (unread.delete(socket)) socket.resume()
+    })
+  }
+
+  return {
+    admit(request, response, begin) {
+      if (begunInTurn === 0 && line.length === 0) setImmediate(startTurn)
+      if (line.length === 0 && begunInTurn < mostBegun) {
+        begunInTurn += 1
+        begin()
+        return
+      }
+      const now = clock.monotonic()
+      const first = line[next]
+      if (first !== undefined && now - first.sinceMs > longestWaitMs) refuse(request, response)
+      else line.push({ begin, sinceMs: now })
+    },
+    get refused() {
+      return refused
+    },
+    get waiting() {
+      return line.length - next
+    },
+    close() {
+      isClosed = true
+      for (const socket of unread) socket.resume()
+      unread.clear()
+    },
+  }
+}
