@@ -18,6 +18,7 @@ import {
   createHealth,
   createJourney,
   createManagementServer,
+  createPeerOf,
   createPublicServer,
   createPurging,
   createShedding,
@@ -71,6 +72,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     clock,
     random,
   })
+  const peerOf = createPeerOf(config.server.trustedProxies)
   const flood = createFlood(log, clock)
   const outbound = await outboundFor(config, clock)
   starting.defer(() => outbound.close())
@@ -143,12 +145,12 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     now: clock.monotonic,
   })
   const { selectable } = config.graph
-  const rooms = { callers, selectable, access, cache, graph, trail, clock, log, flood, metrics }
+  const rooms = { callers, selectable, access, cache, graph, trail, clock, log, flood, peerOf, metrics }
   const onFault = (error: unknown): void => {
     if (flood.admits('error', 'fault')) log.error({ err: error }, 'a request met a fault of the gateway')
   }
 
-  const shedding = createShedding({ trail, clock, log, flood, leaving: connections.leaving })
+  const shedding = createShedding({ trail, clock, log, flood, peerOf, leaving: connections.leaving })
   const publicServer = createPublicServer({
     journey: createJourney(rooms),
     tls,
@@ -163,7 +165,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const management = createManagementServer({
     health,
     metrics,
-    purging: createPurging(rooms),
+    purging: createPurging({ ...rooms, peerOf: createPeerOf([]) }),
     tls: managementTls,
     clock,
     onFault,

@@ -34,7 +34,7 @@ test('the page on audit records names every field, and no other', () => {
       true,
     ),
     chain.seal(format.event({ name: 'requests.refused', time: 1, uid: 'u', repeated }, 1)),
-    ...[{}, { ip: '127.0.0.1', port: 1 }].map((peer) =>
+    ...[{}, { ip: '127.0.0.1', port: 1 }, { ip: '192.0.2.1', proxies: ['127.0.0.1'] }].map((peer) =>
       chain.seal(
         format.request(
           {

@@ -30,8 +30,12 @@ export interface AuditRecord {
   /** The caller's `client-request-id`, if it sent one; letters, digits, `.`, `_` and `-`. */
   readonly clientRequestId?: string | undefined
   readonly method?: string | undefined
-  /** The socket's other end. */
-  readonly peer: { readonly ip?: string | undefined; readonly port?: number | undefined }
+  /** The socket's other end, or whom trusted proxies saw at theirs. */
+  readonly peer: {
+    readonly ip?: string | undefined
+    readonly port?: number | undefined
+    readonly proxies?: readonly string[] | undefined
+  }
   /** The same object for the same caller, request after request: what it becomes is made once. */
   readonly caller?: AuditCaller | undefined
   /** Ids and names of the canonical form: nothing in them needs escaping. */
@@ -191,9 +195,10 @@ function selectPart(select: readonly string[] | null | undefined): string {
   return `,"data":{"select":[${(select ?? ['*']).map((name) => `"${name}"`).join(',')}]}`
 }
 
-function peerPart({ ip, port }: AuditRecord['peer']): string {
+function peerPart({ ip, port, proxies }: AuditRecord['peer']): string {
   if (ip === undefined) return '"src_endpoint":{"name":"unknown"},'
-  return `"src_endpoint":{"ip":${quote(ip)}${port === undefined ? '' : `,"port":${port}`}},`
+  const between = proxies === undefined ? '' : `,"intermediate_ips":[${proxies.map(quote).join(',')}]`
+  return `"src_endpoint":{"ip":${quote(ip)}${port === undefined ? '' : `,"port":${port}`}${between}},`
 }
 
 function resourcePart({ action, asked }: AuditRecord): string {

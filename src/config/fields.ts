@@ -16,6 +16,7 @@ import {
   parseOrigin,
   tenantPattern,
 } from './addresses.ts'
+import { networkPattern, parseNetwork, type Network } from './networks.ts'
 import { Secret } from './secret.ts'
 import {
   durationPattern,
@@ -59,6 +60,19 @@ export function rate() {
 
 export function listen() {
   return parsed('an address such as ":8443", "127.0.0.1:8443" or "[::1]:8443"', listenPattern, parseListen)
+}
+
+export function network() {
+  return z
+    .string()
+    .regex(networkPattern)
+    .transform((written, context): Network => {
+      const parsedNetwork = parseNetwork(written)
+      if (typeof parsedNetwork !== 'string') return parsedNetwork
+      context.addIssue({ code: 'custom', message: parsedNetwork })
+      return z.NEVER
+    })
+    .meta({ title: 'an address or a network, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32' })
 }
 
 export function origin() {

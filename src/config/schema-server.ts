@@ -5,7 +5,7 @@
  */
 
 import * as z from 'zod'
-import { count, duration, filePath, listen } from './fields.ts'
+import { count, duration, filePath, listen, network } from './fields.ts'
 
 const tls = z
   .union([
@@ -40,6 +40,14 @@ export const server = z.strictObject({
     .prefault('5m')
     .describe(
       'How long a connection lives, give or take a tenth: the next answer after that ends it, so that new replicas get callers.',
+    ),
+  trustedProxies: z
+    .array(network())
+    .max(64)
+    .meta({ title: 'a list of addresses and networks' })
+    .prefault([])
+    .describe(
+      'Proxies in front whose `X-Forwarded-For` is believed: audit records then name the caller they saw. Everybody else’s is ignored.',
     ),
   drain: z
     .strictObject({

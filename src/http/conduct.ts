@@ -13,6 +13,7 @@ import type { Flood, Log } from '../telemetry/index.ts'
 import { type Answer, answerError } from './answer.ts'
 import { CallerLeft, InternalError } from './errors.ts'
 import { type Action, type Exchange, openExchange, recordOf } from './exchange.ts'
+import type { PeerOf } from './peer.ts'
 
 export type Journey = (
   request: IncomingMessage,
@@ -31,14 +32,24 @@ export interface Conduct {
   readonly clock: Clock
   readonly log: Log
   readonly flood: Flood
+  readonly peerOf: PeerOf
   /** Finds the answer, and notes on the exchange what it learns on the way. Throws what is to be refused. */
   readonly travel: (exchange: Exchange) => Promise<Answer>
   readonly answered: (exchange: Exchange, status: number) => void
 }
 
-export function createConduct({ action, trail, clock, log, flood, travel, answered }: Conduct): Journey {
+export function createConduct({
+  action,
+  trail,
+  clock,
+  log,
+  flood,
+  peerOf,
+  travel,
+  answered,
+}: Conduct): Journey {
   return async function conduct(request, response, { refused, leaving }) {
-    const exchange = openExchange(request, response, { action, now: clock.now() })
+    const exchange = openExchange(request, response, { action, now: clock.now(), peer: peerOf(request) })
     let answer: Answer
     try {
       if (refused !== undefined) throw refused

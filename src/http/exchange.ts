@@ -12,6 +12,7 @@ import type { Caller } from '../callers/index.ts'
 import type { GatewayError } from '../errors.ts'
 import type { PurgeRequest, SessionRequest } from '../session/index.ts'
 import { CallerLeft } from './errors.ts'
+import type { Peer } from './peer.ts'
 
 export interface Exchange {
   readonly request: IncomingMessage
@@ -25,7 +26,7 @@ export interface Exchange {
   readonly requestId: string
   /** The caller's own, if it sent one that can be repeated safely. */
   readonly clientRequestId: string | undefined
-  readonly peer: { readonly ip: string | undefined; readonly port: number | undefined }
+  readonly peer: Peer
   /** Aborts with `CallerLeft` when the connection closes before the answer is out. */
   readonly leaves: AbortSignal
 
@@ -42,7 +43,7 @@ export type Action = AuditRecord['action']
 export function openExchange(
   request: IncomingMessage,
   response: ServerResponse,
-  { action, now }: { readonly action: Action; readonly now: number },
+  { action, now, peer }: { readonly action: Action; readonly now: number; readonly peer: Peer },
 ): Exchange {
   const leaving = new AbortController()
   response.once('close', () => {
@@ -56,18 +57,9 @@ export function openExchange(
     startedAt: performance.now(),
     requestId: randomUUID(),
     clientRequestId: clientRequestIdOf(request),
-    peer: peerOf(request),
+    peer,
     leaves: leaving.signal,
   }
-}
-
-export function peerOf({ socket }: IncomingMessage): Exchange['peer'] {
-  return { ip: addressOf(socket.remoteAddress), port: socket.remotePort }
-}
-
-/** IPv4 as itself, and IPv6 without its zone, which means nothing elsewhere. */
-function addressOf(remoteAddress: string | undefined): string | undefined {
-  return remoteAddress?.replace(/^::ffff:(?=\d+\.)|%.*$/gi, '')
 }
 
 /** Graph asks for a GUID; anything as tame as one is repeated, the rest is treated as absent. */

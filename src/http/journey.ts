@@ -15,6 +15,7 @@ import type { Flood, Log, Metrics } from '../telemetry/index.ts'
 import { type Answer, answerFound } from './answer.ts'
 import { createConduct, type Journey } from './conduct.ts'
 import type { Exchange } from './exchange.ts'
+import type { PeerOf } from './peer.ts'
 import { assertSaneRequest } from './sanity.ts'
 
 export interface Rooms {
@@ -28,6 +29,7 @@ export interface Rooms {
   readonly clock: Clock
   readonly log: Log
   readonly flood: Flood
+  readonly peerOf: PeerOf
   readonly metrics: Metrics
 }
 

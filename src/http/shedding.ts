@@ -17,7 +17,8 @@ import type { Clock } from '../clock.ts'
 import type { Flood, Log } from '../telemetry/index.ts'
 import { answerError } from './answer.ts'
 import { Overloaded } from './errors.ts'
-import { clientRequestIdOf, peerOf } from './exchange.ts'
+import { clientRequestIdOf } from './exchange.ts'
+import type { PeerOf } from './peer.ts'
 
 export interface Shedding {
   /** Calls `begin` now or in its turn, or answers the request itself. */
@@ -35,6 +36,7 @@ export interface SheddingOptions {
   readonly clock: Clock
   readonly log: Log
   readonly flood: Flood
+  readonly peerOf: PeerOf
   /** Called right before the head of a refusal is written. */
   readonly leaving: (response: ServerResponse) => void
 }
@@ -52,7 +54,7 @@ const longestWaitMs = 250
 /** Refusing costs nearly as much as a hit, so who was refused is heard again when the line is empty, or after this. */
 const unreadForMs = 5_000
 
-export function createShedding({ trail, clock, log, flood, leaving }: SheddingOptions): Shedding {
+export function createShedding({ trail, clock, log, flood, peerOf, leaving }: SheddingOptions): Shedding {
   /** First come, first served; before `next` they have gone. */
   let line: (Waiting | undefined)[] = []
   let next = 0
