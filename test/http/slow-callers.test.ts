@@ -1,86 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, connect, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect, type Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { startEmulator } from '../../src/emulator/index.ts'
-import { createConnections, createPublicServer, type Connections } from '../../src/http/index.ts'
-import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
-
-interface Slow extends AsyncDisposable {
-  readonly port: number
-  readonly connections: Connections
-  readonly clock: FakeClock
-  /** Codes that the parser, or TLS, has refused with. */
-  readonly unparsable: readonly string[]
-  connect(): Promise<Socket>
-}
+import { request, startStubbed, untilSo } from './stubbed.ts'
 
 const mebibyte = 2 ** 20
-const request = 'GET / HTTP/1.1\r\nHost: gateway.example\r\n\r\n'
-
-/** A public server whose answers are a number of bytes, with limits that Node reaches at once. */
-async function startSlow(options: {
-  body?: number
-  isSilent?: boolean
-  tls?: boolean
-  limits?: object
-}): Promise<Slow> {
-  const { body = 3, isSilent = false, tls = false, limits = {} } = options
-  await using building = new AsyncDisposableStack()
-  const clock = createFakeClock()
-  const unparsable: string[] = []
-  const connections = createConnections({ most: 1000, clock })
-  const pair = tls ? await certificate(building) : undefined
-  const { server } = createPublicServer({
-    async journey(_request, response, { leaving }) {
-      await turn()
-      if (isSilent) return
-      leaving(response)
-      response.writeHead(200, ['content-length', String(body)])
-      response.end('x'.repeat(body), 'latin1')
-    },
-    tls: pair && { current: pair, onChange() {}, problem: undefined, close() {} },
-    connections,
-    shedding: { admit: (_request, _response, begin) => begin(), refused: 0, waiting: 0, close() {} },
-    limits,
-    onUnparsable: (code) => void unparsable.push(code),
-    onFault: (error) => assert.fail(String(error)),
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
-  const { port } = server.address() as AddressInfo
-  const sockets: Socket[] = []
-  building.defer(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-    server.closeAllConnections()
-  })
-  const made = building.move()
-  return {
-    port,
-    connections,
-    clock,
-    unparsable,
-    async connect() {
-      const to = { port, host: '127.0.0.1' }
-      const socket = tls ? connectTls({ ...to, ca: pair?.ca ?? '', servername: 'localhost' }) : connect(to)
-      sockets.push(socket)
-      socket.on('error', () => undefined)
-      await once(socket, tls ? 'secureConnect' : 'connect')
-      return socket
-    },
-    [Symbol.asyncDispose]: () => made.disposeAsync(),
-  }
-}
-
-async function certificate(stack: AsyncDisposableStack) {
-  const emulator = stack.use(await startEmulator())
-  const { certPem: cert, keyPem: key } = await emulator.certificateFor(['localhost'])
-  return { cert, key, ca: emulator.caPem }
-}
 
 async function read(socket: Socket): Promise<string> {
   let text = ''
@@ -89,13 +14,9 @@ async function read(socket: Socket): Promise<string> {
   return text
 }
 
-async function untilSo(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await turn()
-}
-
 describe('a caller who', { concurrency: true }, () => {
   test('sends its header slowly gets 408, and the connection ends', async () => {
-    await using slow = await startSlow({ limits: { headersTimeout: 50, connectionsCheckingInterval: 10 } })
+    await using slow = await startStubbed({ limits: { headersTimeout: 50, connectionsCheckingInterval: 10 } })
     const socket = await slow.connect()
     socket.write('GET / HTTP/1.1\r\nHost: ')
     assert.match(await read(socket), /^HTTP\/1\.1 408 [^]*connection: close/)
@@ -103,20 +24,20 @@ describe('a caller who', { concurrency: true }, () => {
   })
 
   test('says nothing is not waited for', async () => {
-    await using slow = await startSlow({ limits: { headersTimeout: 50, connectionsCheckingInterval: 10 } })
+    await using slow = await startStubbed({ limits: { headersTimeout: 50, connectionsCheckingInterval: 10 } })
     await read(await slow.connect())
     assert.equal(slow.connections.count, 0)
   })
 
   test('is idle after its answer is let go', async () => {
-    await using slow = await startSlow({ limits: { keepAliveTimeout: 20, keepAliveTimeoutBuffer: 0 } })
+    await using slow = await startStubbed({ limits: { keepAliveTimeout: 20, keepAliveTimeoutBuffer: 0 } })
     const socket = await slow.connect()
     socket.write(request)
     assert.match(await read(socket), /^HTTP\/1\.1 200 [^]*\r\n\r\nxxx$/)
   })
 
   test('does not finish its TLS handshake is let go', async () => {
-    await using slow = await startSlow({ tls: true, limits: { handshakeTimeout: 30 } })
+    await using slow = await startStubbed({ tls: true, limits: { handshakeTimeout: 30 } })
     const socket = connect(slow.port, '127.0.0.1')
     socket.on('error', () => undefined)
     await once(socket, 'close')
@@ -128,7 +49,7 @@ describe('a caller who', { concurrency: true }, () => {
     const how = tls ? 'over TLS' : 'without TLS'
 
     test(`does not take its answer is cut after 30 s and 16 ms a KiB, ${how}`, async () => {
-      await using slow = await startSlow({ tls, body: 16 * mebibyte })
+      await using slow = await startStubbed({ tls, body: 16 * mebibyte })
       const socket = await slow.connect()
       const closed = once(socket, 'close')
       socket.pause().write(request)
@@ -145,7 +66,7 @@ describe('a caller who', { concurrency: true }, () => {
     })
 
     test(`takes its answer in time gets it whole, ${how}`, async () => {
-      await using slow = await startSlow({ tls, body: 16 * mebibyte })
+      await using slow = await startStubbed({ tls, body: 16 * mebibyte })
       const socket = await slow.connect()
       socket.pause().write(request)
       await untilSo(() => slow.connections.waiting === 1)
@@ -161,7 +82,7 @@ describe('a caller who', { concurrency: true }, () => {
   }
 
   test('asks several times over and reads nothing is cut as well, and nothing of it stays', async () => {
-    await using slow = await startSlow({ body: 4 * mebibyte })
+    await using slow = await startStubbed({ body: 4 * mebibyte })
     const socket = await slow.connect()
     socket.pause().write(request.repeat(8))
     await untilSo(() => slow.connections.waiting === 8)
@@ -172,7 +93,7 @@ describe('a caller who', { concurrency: true }, () => {
   })
 
   test('closes its half right behind its request is not waited for', async () => {
-    await using slow = await startSlow({})
+    await using slow = await startStubbed({})
     const socket = await slow.connect()
     socket.end(request)
     await read(socket)
@@ -180,7 +101,7 @@ describe('a caller who', { concurrency: true }, () => {
   })
 
   test('leaves before any of several answers is not waited for', async () => {
-    await using slow = await startSlow({ isSilent: true })
+    await using slow = await startStubbed({ isSilent: true })
     const socket = await slow.connect()
     socket.write(request.repeat(8))
     await untilSo(() => slow.connections.waiting === 8)
