@@ -44,7 +44,7 @@ export async function startStubbed(options: {
   const unparsable: string[] = []
   const connections = createConnections({ most: 1000, clock })
   const records: AuditRecord[] = []
-  const log = createLog('silent')
+  const log = createLog('silent', { write() {} })
   const shedding = createShedding({
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it records, and no more is asked of it
     trail: { record: async (record: AuditRecord) => void records.push(record) } as unknown as Trail,
