@@ -59,17 +59,26 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
   let line: (Waiting | undefined)[] = []
   let next = 0
   let begunInTurn = 0
+  let isTurnToCome = false
   let refused = 0
   let isClosed = false
   const unread = new Set<Socket>()
   const overloaded = new Overloaded(unreadForMs)
 
+  /** Never two of them: each would begin as many. */
+  function expectTurn(): void {
+    if (isTurnToCome) return
+    isTurnToCome = true
+    setImmediate(startTurn)
+  }
+
   function startTurn(): void {
+    isTurnToCome = false
     begunInTurn = 0
     // One callback for each, so that what it has begun goes as far as it can before the next one is begun.
     for (let n = Math.min(mostBegun, line.length - next); n > 0; n -= 1) setImmediate(beginNext)
     if (line.length === 0) readAgain()
-    if (line.length > 0 || unread.size > 0) setImmediate(startTurn)
+    if (line.length > 0 || unread.size > 0) expectTurn()
   }
 
   /** Those who were refused first, and no more than can be begun. */
@@ -129,7 +138,7 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
 
   return {
     admit(request, response, begin) {
-      if (begunInTurn === 0 && line.length === 0) setImmediate(startTurn)
+      expectTurn()
       if (line.length === 0 && begunInTurn < mostBegun) {
         begunInTurn += 1
         begin()
