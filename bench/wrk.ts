@@ -60,20 +60,23 @@ export async function startPinned(
   })
   const found = await new Promise<number>((resolve, reject) => {
     const said: string[] = []
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream === null) continue
-      const lines = createInterface({ input: stream })
+    const streams = [child.stdout, child.stderr].filter((stream) => stream !== null)
+    const readers = streams.map((stream) => createInterface({ input: stream }))
+    const ended = (): void => reject(new Error(`it did not start:\n${said.join('\n')}`))
+    for (const lines of readers) {
       lines.on('line', (line) => {
         said.push(line)
         const listening = port(line)
         if (listening === undefined) return
         // From here on what it writes is read and dropped, without the cost of splitting lines.
-        lines.close()
-        stream.resume()
+        for (const reader of readers) reader.close()
+        for (const stream of streams) stream.resume()
+        said.length = 0
+        child.off('exit', ended)
         resolve(listening)
       })
     }
-    child.once('exit', () => reject(new Error(`it did not start:\n${said.join('\n')}`)))
+    child.once('exit', ended)
   })
   child.stdout?.resume()
   child.stderr?.resume()
