@@ -2,8 +2,8 @@
  * Who is at the other end: the socket's address, or, where that is a proxy which the operator trusts, the address that
  * the proxy saw. No other header than `X-Forwarded-For` is ever read for it.
  *
- * Not proxy-addr: it passes over what is no address, so that whoever writes nonsense into the header chooses whose
- * address is believed, and it has no bound. Node's own BlockList knows addresses and networks.
+ * Not proxy-addr: what it gives is whatever stands in the header, an address or not, and however long that is. Node's own
+ * BlockList knows addresses and networks.
  *
  * @module
  */

@@ -117,7 +117,10 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
     const { code, status } = overloaded
     if (flood.admits('warn', code)) log.warn({ requestId, status, code, peer: peer.ip }, 'request refused')
     const refusal = { code, reason: undefined }
-    void trail.record({ ...identified, action: 'read', time, durationMs: 0, method, peer, status, refusal })
+    // What the trail does not take, it counts.
+    trail
+      .record({ ...identified, action: 'read', time, durationMs: 0, method, peer, status, refusal })
+      .catch(() => {})
     refused += 1
     leaving(response)
     // Not before: until then Node itself goes on reading.
