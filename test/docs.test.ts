@@ -131,3 +131,19 @@ test('no page links to a file that is not there', () => {
     }
   }
 })
+
+test('the threat model names code and tests that are there', () => {
+  const page = read('SECURITY.md')
+  const table = page.slice(page.indexOf('| attack'), page.indexOf('## What is not defended'))
+  const named = [...table.matchAll(/`((?:test|src|supply-chain)\/[^`]*)`/g)].map(([, path = '']) => path)
+  assert.ok(named.length > 20)
+  assert.deepEqual(
+    named.filter((path) => globSync(path).length === 0),
+    [],
+  )
+  const rooms = [...table.matchAll(/`([a-z]+\/[a-z-]*)`/g)].map(([, path = '']) => path)
+  assert.deepEqual(
+    rooms.filter((path) => globSync([`src/${path}`, `src/${path}.ts`, path]).length === 0),
+    [],
+  )
+})
