@@ -112,9 +112,9 @@ test('a subject in any script is accepted, and recorded in ASCII', async () => {
     const before = trail.length
     const reply = await world.askWith(`Bearer ${forge.sign(claims({ aud: 'named.test', sub }))}`)
     assert.equal(reply.status, 200, sub)
-    const line = trail.slice(before)
-    assert.match(line, /^[\x20-\x7e]+\n$/, sub)
-    assert.partialDeepStrictEqual(recordsIn(line)[0], { issuer: 'named', subject: sub, rule: 'people' })
+    const lines = trail.slice(before)
+    assert.match(lines, /^(?:[\x20-\x7e]+\n)+$/, sub)
+    assert.partialDeepStrictEqual(recordsIn(lines).at(-1), { issuer: 'named', subject: sub, rule: 'people' })
   }
 })
 
@@ -123,7 +123,7 @@ test('a token id that cannot be read is left out, and the caller is known all th
     const before = trail.length
     const reply = await world.askWith(`Bearer ${forge.sign(claims({ aud: 'named.test', jti }))}`)
     assert.equal(reply.status, 200)
-    const [record = {}] = recordsIn(trail.slice(before))
+    const record = recordsIn(trail.slice(before)).at(-1) ?? {}
     assert.equal(record['subject'], 'reader')
     assert(!('tokenId' in record), JSON.stringify(jti))
   }

@@ -3,6 +3,7 @@
 import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto'
 import type { JWK } from 'jose'
 import type { Emulator } from '../../src/emulator/index.ts'
+import { createFakeClock } from '../world/fake-clock.ts'
 import { audience, type Reply, startWorld, type World, type WorldOptions } from '../world/world.ts'
 
 export interface Forge {
@@ -78,11 +79,13 @@ export async function startForgedWorld(
   options: Omit<WorldOptions, 'config' | 'prepare'> = {},
 ): Promise<ForgedWorld> {
   const forge = createForge()
+  const { clock = createFakeClock() } = options
   const world = await startWorldKnowing(configure, {
     ...options,
+    clock,
     prepare: (emulator) => publish(emulator, [forge.publicJwk]),
   })
-  const now = options.clock?.now ?? Date.now
+  const { now } = clock
   return {
     ...world,
     forge,
@@ -91,7 +94,11 @@ export async function startForgedWorld(
       const usual = { iss: world.emulator.issuer.url, sub: 'reader', aud: audience, iat, exp: iat + 3600 }
       return { ...usual, ...changes }
     },
-    askWith: (authorization, path) => world.ask(path, { token: null, headers: { authorization } }),
+    askWith(authorization, path) {
+      // Of alike refusals ten a second have a line in the log.
+      if (options.clock === undefined) clock.advance(1_000)
+      return world.ask(path, { token: null, headers: { authorization } })
+    },
   }
 }
 

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
+import { createFakeClock } from '../world/fake-clock.ts'
 import { audience, startWorld } from '../world/world.ts'
 import { reasonOf } from './forge.ts'
 
-const world = await startWorld()
+const clock = createFakeClock()
+const world = await startWorld({ clock })
 after(() => world[Symbol.asyncDispose]())
+// Of alike refusals ten a second have a line in the log.
+beforeEach(() => clock.advance(1_000))
 const { emulator } = world
 const triage = { namespace: 'soc', serviceAccount: 'triage', audience }
 

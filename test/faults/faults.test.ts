@@ -36,7 +36,8 @@ async function store(played: Played): Promise<Stored> {
   const { world, clock } = played
   const fetched = async (): Promise<string> => {
     const path = place(played)
-    assert.equal((await world.ask(path)).status, 200)
+    // Where a token lives for a minute only, there may be none yet.
+    await until('an answer to keep', async () => (await world.ask(path)).status === 200)
     return path
   }
   const lastResort = await fetched()
