@@ -129,7 +129,10 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     observer: {
       retried: (isWithinBudget) => metrics.retried(isWithinBudget),
       called: (outcome, _trip, durationMs) => metrics.graphCalled(outcome, durationMs),
-      roleMissing: (trip) => log.error({ ...trip }, roleMissingRemedy(config.identity.clientId)),
+      roleMissing(trip) {
+        if (!flood.admits('error', 'roleMissing')) return
+        log.error({ ...trip }, roleMissingRemedy(config.identity.clientId))
+      },
     },
   })
   const callers = callersFor(config.issuers, { outbound, clock, log, metrics, env: surroundings.env })
