@@ -76,8 +76,10 @@ test('a role that is granted takes effect within a minute and without a restart,
   const clock = createFakeClock()
   await using world = await startWorld({ clock, prepare: ({ entra }) => (entra.roles = []) })
   const { entra } = world.emulator
-  await until(world, () => linesOf(world, 'error').length === 1)
-  assert.match(linesOf(world, 'error')[0] ?? '', /lacks the role SecurityCopilotWorkspaces\.Read\.All/)
+  // Minutes that pass at a stroke may end a fetch of keys under way, which is an error of its own.
+  const said = (): number =>
+    linesOf(world, 'error').filter((line) => line.includes(`lacks the role ${neededRole}`)).length
+  await until(world, () => said() === 1)
   assert.match((await world.manage('/readyz')).body, /token: roleMissing/)
   const exchanged = async (): Promise<number> => {
     const { body } = await world.manage('/metrics')
@@ -87,7 +89,7 @@ test('a role that is granted takes effect within a minute and without a restart,
     clock.advance(minuteMs)
     while ((await exchanged()) < minutes + 1) await world.manage('/livez')
   }
-  assert.equal(linesOf(world, 'error').length, 1)
+  assert.equal(said(), 1)
   assert.equal((await world.ask()).status, 502)
   entra.roles = [neededRole]
   clock.advance(minuteMs)
