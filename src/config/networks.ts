@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isIP, isIPv4, SocketAddress } from 'node:net'
+import { BlockList, isIP, isIPv4, SocketAddress } from 'node:net'
 
 export interface Network {
   address: string
@@ -32,7 +32,17 @@ export function parseNetwork(text: string): Network | string {
   if (set >= prefix) {
     return `has bits beyond /${prefix}: write the network's own address, or /${bits} for this one alone`
   }
+  if (bits === 128 && holdsAllOfIPv4(canonical, prefix)) {
+    return 'is so wide that it holds every IPv4 address, too: write the networks that your proxies are in'
+  }
   return { address: canonical, prefix }
+}
+
+/** IPv4 is a part of IPv6 (RFC 4291 §2.5.5.2), and is looked up as that. */
+function holdsAllOfIPv4(address: string, prefix: number): boolean {
+  const list = new BlockList()
+  list.addSubnet(address, prefix, 'ipv6')
+  return list.check('192.0.2.1', 'ipv4')
 }
 
 /** @param address canonical */

@@ -21,6 +21,8 @@ export type Journey = (
   server: {
     /** What the server already has against the request, if anything. */
     readonly refused: GatewayError | undefined
+    /** How long it has waited before this, in milliseconds. */
+    readonly waitedMs: number
     /** Called right before the answer's head is written. */
     readonly leaving: (response: ServerResponse) => void
   },
@@ -48,11 +50,14 @@ export function createConduct({
   travel,
   answered,
 }: Conduct): Journey {
-  return async function conduct(request, response, { refused, leaving }) {
-    const exchange = openExchange(request, response, { action, now: clock.now(), peer: peerOf(request) })
+  return async function conduct(request, response, { refused, waitedMs, leaving }) {
+    const peer = peerOf(request)
+    const exchange = openExchange(request, response, { action, now: clock.now(), waitedMs, peer })
     let answer: Answer
     try {
       if (refused !== undefined) throw refused
+      // While it waited.
+      exchange.leaves.throwIfAborted()
       answer = await travel(exchange)
     } catch (error) {
       answer = refuse(exchange, error)
@@ -90,7 +95,8 @@ export function createConduct({
     exchange.refusal = refusal
     if (refusal instanceof RateExceeded) exchange.rule = refusal.rule
     const level = refusal instanceof InternalError ? 'error' : refusal.status >= 500 ? 'warn' : 'info'
-    if (!flood.admits(level, refusal.code)) return answerError(exchange, refusal)
+    const about = refusal instanceof InternalError ? String(refusal.cause) : undefined
+    if (!flood.admits(level, refusal.code, about)) return answerError(exchange, refusal)
     log[level](
       {
         requestId: exchange.requestId,

@@ -33,6 +33,8 @@ export interface Connections {
   endAfter(socket: Socket, response: ServerResponse): void
   /** To be called right before an answer's head is written. */
   readonly leaving: (response: ServerResponse) => void
+  /** Its last answer has been written, by nobody's response: it is cut where that is not taken. */
+  cutUnlessTaken(socket: Duplex): void
   isEnding(socket: Duplex): boolean
   isAnswering(socket: Duplex): boolean
   /** From now on each answer ends its connection. */
@@ -77,6 +79,11 @@ interface Standing {
   answering: number
   newest: ServerResponse
   isEnding: boolean
+}
+
+/** Node looks the address up when it is first asked, and keeps it; after a reset nobody could say it any more. */
+function knowPeer(socket: Socket): void {
+  void socket.remoteAddress
 }
 
 export function createConnections(options: ConnectionsOptions): Connections {
@@ -151,7 +158,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
         socket.once('close', () => {
           count -= 1
         })
+        knowPeer(socket)
       })
+      server.on('secureConnection', knowPeer)
     },
     take(socket, response) {
       const standing = standings.get(socket) ?? begin(socket, response)
@@ -186,6 +195,13 @@ export function createConnections(options: ConnectionsOptions): Connections {
       if (!isClosing && clock.monotonic() < standing.endsAt) return
       response.shouldKeepAlive = false
       standing.isEnding = true
+    },
+    cutUnlessTaken(socket) {
+      const cancel = clock.after(takenWithinMs, () => {
+        cut += 1
+        socket.destroy()
+      })
+      socket.once('close', cancel)
     },
     isEnding: (socket) => standings.get(socket)?.isEnding ?? false,
     isAnswering: (socket) => (standings.get(socket)?.answering ?? 0) > 0,

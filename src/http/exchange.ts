@@ -43,9 +43,15 @@ export type Action = AuditRecord['action']
 export function openExchange(
   request: IncomingMessage,
   response: ServerResponse,
-  { action, now, peer }: { readonly action: Action; readonly now: number; readonly peer: Peer },
+  {
+    action,
+    now,
+    waitedMs,
+    peer,
+  }: { readonly action: Action; readonly now: number; readonly waitedMs: number; readonly peer: Peer },
 ): Exchange {
   const leaving = new AbortController()
+  if (response.destroyed) leaving.abort(new CallerLeft())
   response.once('close', () => {
     if (!response.writableFinished) leaving.abort(new CallerLeft())
   })
@@ -53,8 +59,8 @@ export function openExchange(
     request,
     response,
     action,
-    arrivedAt: now,
-    startedAt: performance.now(),
+    arrivedAt: now - waitedMs,
+    startedAt: performance.now() - waitedMs,
     requestId: randomUUID(),
     clientRequestId: clientRequestIdOf(request),
     peer,

@@ -43,7 +43,8 @@ export function createManagementServer(options: ManagementOptions): ManagementSe
   app.all(/^\/cache(?:\/|$)/i, (request, response) => {
     open.add(response)
     response.once('close', () => open.delete(response))
-    return purging(request, response, { refused: ambiguityOf(request), leaving: connections.leaving })
+    const { leaving } = connections
+    return purging(request, response, { refused: ambiguityOf(request), waitedMs: 0, leaving })
   })
 
   app.use((_request, response, next) => {

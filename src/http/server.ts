@@ -11,6 +11,7 @@ import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
 import express from 'express'
 import type { GatewayError } from '../errors.ts'
 import { type Answer, envelope } from './answer.ts'
@@ -53,12 +54,14 @@ export function createPublicServer({
   onFault,
 }: PublicServerOptions): PublicServer {
   const refusals = new WeakMap<IncomingMessage, GatewayError>()
+  /** Of those who have waited in line, for how many milliseconds. */
+  const waits = new WeakMap<IncomingMessage, number>()
   const underWay = new Set<Promise<void>>()
   function lead(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { leaving } = connections
-    const led = journey(request, response, { refused: refusals.get(request), leaving }).finally(() =>
-      underWay.delete(led),
-    )
+    const refused = refusals.get(request)
+    const waitedMs = waits.get(request) ?? 0
+    const led = journey(request, response, { refused, waitedMs, leaving }).finally(() => underWay.delete(led))
     underWay.add(led)
     return led
   }
@@ -82,10 +85,11 @@ export function createPublicServer({
     if (ambiguity !== undefined || request.headers.upgrade !== undefined) {
       connections.endAfter(socket, response)
     }
-    shedding.admit(request, response, () => begin(request, response))
+    shedding.admit(request, response, (waitedMs) => begin(request, response, waitedMs))
   }
 
-  function begin(request: IncomingMessage, response: ServerResponse): void {
+  function begin(request: IncomingMessage, response: ServerResponse, waitedMs: number): void {
+    if (waitedMs > 0) waits.set(request, waitedMs)
     dispatch(request, response, (error) => {
       // Express passes by every handler when it cannot parse a target. The journey can say what is wrong with it.
       if (error === undefined) return void lead(request, response).catch(fault)
@@ -127,6 +131,7 @@ export function createPublicServer({
       { code: 'notAllowed', message: 'This gateway only reads: use GET or HEAD.' },
       ['allow', 'GET, HEAD'],
     )
+    connections.cutUnlessTaken(socket)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const code = error.code ?? 'unknown'
@@ -144,12 +149,14 @@ export function createPublicServer({
       'This is not an HTTP/1.1 request that can be read.',
     ]
     endWith(socket, requestId, status, { code: 'invalidRequest', message })
+    connections.cutUnlessTaken(socket)
   })
 
   return {
     server,
     connections,
     async settled() {
+      while (shedding.waiting > 0) await turn()
       await Promise.allSettled(underWay)
     },
     close() {

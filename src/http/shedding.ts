@@ -21,8 +21,8 @@ import { clientRequestIdOf } from './exchange.ts'
 import type { PeerOf } from './peer.ts'
 
 export interface Shedding {
-  /** Calls `begin` now or in its turn, or answers the request itself. */
-  admit(request: IncomingMessage, response: ServerResponse, begin: () => void): void
+  /** Calls `begin` now or in its turn, with how long it has waited for that, or answers the request itself. */
+  admit(request: IncomingMessage, response: ServerResponse, begin: (waitedMs: number) => void): void
   /** Requests refused. */
   readonly refused: number
   /** Requests in line. */
@@ -42,13 +42,18 @@ export interface SheddingOptions {
 }
 
 interface Waiting {
-  readonly begin: () => void
+  readonly begin: (waitedMs: number) => void
   /** On the monotonic clock. */
   readonly sinceMs: number
 }
 
 /** Begun in one turn of the event loop: a few milliseconds' worth. */
 const mostBegun = 64
+/** While the line stands: Node accepts one new connection a turn, so turns must be short for those who come anew. */
+const mostBegunFromStanding = 8
+const standsAfterMs = 50
+/** A line is cut where this many have gone, and are more than those who wait. */
+const mostGone = 1024
 /** Of the first in line: whoever comes while it has waited for longer is refused. */
 const longestWaitMs = 250
 /** Refusing costs nearly as much as a hit, so who was refused is heard again when the line is empty, or after this. */
@@ -62,7 +67,8 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
   let isTurnToCome = false
   let refused = 0
   let isClosed = false
-  const unread = new Set<Socket>()
+  /** Each with what cancels its end. */
+  const unread = new Map<Socket, () => void>()
   const overloaded = new Overloaded(unreadForMs)
 
   /** Never two of them: each would begin as many. */
@@ -75,8 +81,9 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
   function startTurn(): void {
     isTurnToCome = false
     begunInTurn = 0
+    const most = firstWaitedMs() > standsAfterMs ? mostBegunFromStanding : mostBegun
     // One callback for each, so that what it has begun goes as far as it can before the next one is begun.
-    for (let n = Math.min(mostBegun, line.length - next); n > 0; n -= 1) setImmediate(beginNext)
+    for (let n = Math.min(most, line.length - next); n > 0; n -= 1) setImmediate(beginNext)
     if (line.length === 0) readAgain()
     if (line.length > 0 || unread.size > 0) expectTurn()
   }
@@ -84,12 +91,22 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
   /** Those who were refused first, and no more than can be begun. */
   function readAgain(): void {
     let most = mostBegun
-    for (const socket of unread) {
+    for (const socket of unread.keys()) {
       if (most === 0) return
       most -= 1
-      unread.delete(socket)
-      socket.resume()
+      read(socket)
     }
+  }
+
+  function read(socket: Socket): void {
+    unread.get(socket)?.()
+    unread.delete(socket)
+    socket.resume()
+  }
+
+  function firstWaitedMs(): number {
+    const first = line[next]
+    return first === undefined ? 0 : clock.monotonic() - first.sinceMs
   }
 
   function beginNext(): void {
@@ -97,12 +114,12 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
     if (first === undefined) return
     line[next] = undefined
     next += 1
-    if (next === line.length) {
-      line = []
+    if (next === line.length || (next >= mostGone && 2 * next >= line.length)) {
+      line = line.slice(next)
       next = 0
     }
     begunInTurn += 1
-    first.begin()
+    first.begin(clock.monotonic() - first.sinceMs)
   }
 
   function refuse(request: IncomingMessage, response: ServerResponse): void {
@@ -132,11 +149,13 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
 
   function leaveUnread(socket: Socket): void {
     if (isClosed || socket.destroyed || unread.has(socket)) return
-    unread.add(socket)
+    unread.set(
+      socket,
+      clock.after(unreadForMs, () => read(socket)),
+    )
     socket.pause()
-    clock.after(unreadForMs, () => {
-      if (unread.delete(socket)) socket.resume()
-    })
+    // The line may be empty by now.
+    expectTurn()
   }
 
   return {
@@ -144,13 +163,9 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
       expectTurn()
       if (line.length === 0 && begunInTurn < mostBegun) {
         begunInTurn += 1
-        begin()
-        return
-      }
-      const now = clock.monotonic()
-      const first = line[next]
-      if (first !== undefined && now - first.sinceMs > longestWaitMs) refuse(request, response)
-      else line.push({ begin, sinceMs: now })
+        begin(0)
+      } else if (firstWaitedMs() > longestWaitMs) refuse(request, response)
+      else line.push({ begin, sinceMs: clock.monotonic() })
     },
     get refused() {
       return refused
@@ -160,8 +175,7 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
     },
     close() {
       isClosed = true
-      for (const socket of unread) socket.resume()
-      unread.clear()
+      for (const socket of unread.keys()) read(socket)
     },
   }
 }

@@ -105,3 +105,22 @@ describe('connections', { concurrency: true }, () => {
     for (const socket of sockets) socket.destroy()
   })
 })
+
+test('a caller who resets its connection at once is on record with its address all the same', async () => {
+  await using world = await startWorld({ config: { server: { tls: 'off' } } })
+  const request = `${await goodHead(world)}\r\n`
+  const sockets = await Promise.all(Array.from({ length: 20 }, () => openTo(world)))
+  await untilSo(async () => (await metric(world, 'connections')) >= 20)
+  for (const socket of sockets) {
+    socket.write(request)
+    setImmediate(() => socket.resetAndDestroy())
+  }
+  await untilSo(async () => (await metric(world, 'connections')) === 0)
+  await world.ask()
+  await untilSo(async () => world.records.length > 0)
+  assert.deepEqual(new Set(world.records.map(({ peer }) => peer)), new Set(['127.0.0.1']))
+})
+
+async function untilSo(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await turn()
+}

@@ -97,6 +97,47 @@ describe('requests that come faster than they are answered', { concurrency: true
     assert.equal(stubbed.shedding.refused, 2)
   })
 
+  test('are not read for 5 s each time they are refused: the end of one time is not that of the next', async () => {
+    await using stubbed = await startStubbed({})
+    const { clock, shedding, connections } = stubbed
+    const socket = await stubbed.connect()
+    jam(stubbed)
+    await talk(socket, request)
+    await untilSo(() => shedding.waiting === 0)
+    assert.equal((await talk(socket, request))[0]?.status, 200)
+    jam(stubbed)
+    assert.equal((await talk(socket, request))[0]?.status, 503)
+    await untilSo(() => connections.waiting === 0)
+    await turn()
+    clock.advance(4_800)
+    let hasAnswer = false
+    const third = talk(socket, request).finally(() => {
+      hasAnswer = true
+    })
+    for (let n = 0; n < 50; n += 1) await turn()
+    assert.ok(shedding.waiting > 0)
+    assert.equal(hasAnswer, false)
+    clock.advance(200)
+    await third
+  })
+
+  test('are read again where the line was empty before the refusal had left', async () => {
+    const hold = Promise.withResolvers<void>()
+    await using stubbed = await startStubbed({ holds: hold.promise })
+    const socket = await stubbed.connect()
+    socket.write(request)
+    await untilSo(() => stubbed.connections.waiting === 1)
+    jam(stubbed)
+    const both = talk(socket, request, 2)
+    await untilSo(() => stubbed.shedding.refused === 1 && stubbed.shedding.waiting === 0)
+    hold.resolve()
+    assert.deepEqual(
+      (await both).map(({ status }) => status),
+      [200, 503],
+    )
+    assert.equal((await talk(socket, request))[0]?.status, 200)
+  })
+
   test('are read at once when the gateway drains, and that answer ends the connection', async () => {
     await using stubbed = await startStubbed({})
     const socket = await stubbed.connect()
@@ -106,6 +147,7 @@ describe('requests that come faster than they are answered', { concurrency: true
     stubbed.connections.close()
     stubbed.shedding.close()
     const [answer] = await talk(socket, request)
+    assert.ok(stubbed.shedding.waiting > 0, 'it was read when the line was empty only')
     assert.equal(answer?.headers['connection'], 'close')
     await closed
     await untilSo(() => stubbed.connections.count === 0)

@@ -37,8 +37,10 @@ export async function startStubbed(options: {
   isSilent?: boolean
   tls?: boolean
   limits?: object
+  /** Each answer waits for it. */
+  holds?: Promise<void>
 }): Promise<Stubbed> {
-  const { body = 3, isSilent = false, tls = false, limits = {} } = options
+  const { body = 3, isSilent = false, tls = false, limits = {}, holds } = options
   await using building = new AsyncDisposableStack()
   const clock = createFakeClock()
   const unparsable: string[] = []
@@ -57,7 +59,7 @@ export async function startStubbed(options: {
   const pair = tls ? await certificate(building) : undefined
   const { server } = createPublicServer({
     async journey(_request, response, { leaving }) {
-      await turn()
+      await (holds ?? turn())
       if (isSilent) return
       leaving(response)
       response.writeHead(200, ['content-length', String(body)])

@@ -169,7 +169,7 @@ test('headers that do not arrive in time are 408', async () => {
     journey: () => Promise.resolve(),
     tls: undefined,
     connections: createConnections({ most: 10, clock: createFakeClock() }),
-    shedding: { admit: (_request, _response, begin) => begin(), refused: 0, waiting: 0, close() {} },
+    shedding: { admit: (_request, _response, begin) => begin(0), refused: 0, waiting: 0, close() {} },
     onUnparsable: () => {},
     onFault: () => {},
   })

@@ -41,6 +41,16 @@ test('ten lines a second are written about each code, and one line tells how man
   assert.equal(written(told, 1000, 'unauthenticated'), 10, 'the next second has its own ten')
 })
 
+test('lines of one code that are told apart have ten each, as long as there are not too many kinds', () => {
+  const { flood } = begin()
+  const admitted = (about: string): number =>
+    Array.from({ length: 20 }, () => flood.admits('error', 'internalError', about)).filter(Boolean).length
+  assert.equal(admitted('TypeError: one'), 10)
+  assert.equal(admitted('TypeError: another'), 10)
+  for (let kinds = 0; kinds < 98; kinds += 1) flood.admits('error', 'internalError', `of its own ${kinds}`)
+  assert.equal(admitted('one kind too many') + admitted('and another'), 10)
+})
+
 test('up to ten lines a second are all there is to say', () => {
   const told = begin()
   assert.equal(written(told, 10, 'unauthenticated'), 10)
