@@ -48,9 +48,10 @@ export async function serve(files: readonly string[], version: string): Promise<
  */
 function uncaught(log: Log): Promise<string> {
   return new Promise((resolve) => {
-    process.on('uncaughtException', (err, origin) => {
+    // Anything can be thrown, whatever the type says.
+    process.on('uncaughtException', (err: unknown, origin) => {
       log.fatal({ err, origin }, 'a fault of the gateway that nothing caught')
-      resolve(`a fault of the gateway: ${err.message}`)
+      resolve(`a fault of the gateway: ${err instanceof Error ? err.message : String(err)}`)
     })
   })
 }

@@ -11,7 +11,7 @@ import type { Clock } from '../clock.ts'
 import type { GatewayError } from '../errors.ts'
 import { type Outbound, OutboundFailure, type OutboundResponse } from '../outbound/index.ts'
 import { type TokenProvider, TokenUnavailable } from '../token/index.ts'
-import { TripCancelled } from './errors.ts'
+import { GraphTimedOut, TripCancelled } from './errors.ts'
 import type { Pass } from './gate.ts'
 import type { Line } from './line.ts'
 import type { Boarding, SessionAnswer, SessionQuestion, SessionUnchanged, Trip } from './question.ts'
@@ -64,35 +64,47 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     boarding: Boarding,
   ): Promise<SessionAnswer | SessionUnchanged> {
     const deadline = clock.monotonic() + deadlineMs
-    retries.called()
-    const entering = { deadline, cancelled: boarding.cancelled, isAwaited: boarding.isAwaited }
+    const entering = {
+      deadline,
+      cancelled: boarding.cancelled,
+      get isAwaited() {
+        return boarding.isAwaited
+      },
+    }
     let failure: GatewayError | undefined
+    let isOfBudget = false
     for (let tryNumber = 1; ; tryNumber += 1) {
       const pass = await line.enter(entering).catch((refusal: unknown) => {
+        if (isOfBudget) retries.giveBack()
         // What Graph itself has said says more.
         throw failure ?? refusal
       })
+      if (tryNumber === 1) retries.called()
+      if (isOfBudget) observer.retried(true)
       try {
         const verdict = await tryOnce(question, boarding, { deadline, pass, isRetry: tryNumber > 1 })
         if ('answer' in verdict) return verdict.answer
         failure = verdict.retryable
+        isOfBudget = verdict.isAskedFor === undefined
         const isPossible = tryNumber < tries && clock.monotonic() < deadline
-        if (!isPossible || !(verdict.needsAnotherToken ?? mayTryAgain(pass))) {
-          pass.failed()
-          throw failure
-        }
+        // A failure that another try follows is not told to the gate: it may have been chance.
+        if (isPossible && (!isOfBudget || mayTryAgain(pass))) continue
+        pass.failed()
+        throw failure
+      } catch (error) {
+        // For want of time, and Graph has said something before.
+        throw isOfBudget && error instanceof GraphTimedOut ? failure : error
       } finally {
         pass.abandoned()
       }
     }
   }
 
-  /** A failure that another try follows is not told to the gate: it may have been chance. */
   function mayTryAgain(pass: Pass): boolean {
     // A probe finds out about Graph, and once is enough for that.
     if (pass.isProbe) return false
     const isWithinBudget = retries.take()
-    observer.retried(isWithinBudget)
+    if (!isWithinBudget) observer.retried(false)
     return isWithinBudget
   }
 
@@ -131,6 +143,8 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
     } catch (error) {
       if (!(error instanceof OutboundFailure)) throw error
       observer.called(error.kind, { clientRequestId }, clock.monotonic() - startedAt)
+      // Where its turn came late that is why, and Graph need not have failed.
+      if (error.kind === 'http_response_timeout' && deadline - startedAt < deadlineMs / 2) pass.abandoned()
       return verdictOnFailure(error, pass)
     }
     const trip: Trip = { clientRequestId, ...requestIdOf(response) }

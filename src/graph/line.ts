@@ -95,8 +95,8 @@ export function createLine({ gate, clock, mostAtOnce, mostWaiting }: LineOptions
 
   /** How long it makes sense to wait, in milliseconds; 0 when it makes none. */
   function patience({ deadline }: Entering): number {
-    // A turn without the time for a call would be wasted.
-    const leftMs = deadline - clock.monotonic() - usualMs
+    // A turn without the time for a call would be wasted; and what calls usually take, every other one exceeds.
+    const leftMs = deadline - clock.monotonic() - 2 * usualMs
     if (gate.isShut) {
       const { shutForMs } = gate
       if (shutForMs > longestAtGateMs) return 0

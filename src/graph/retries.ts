@@ -10,6 +10,8 @@ export interface RetryBudget {
   called(): void
   /** @returns whether there is one more try to be had; then it is taken */
   take(): boolean
+  /** One that was taken has not been made. */
+  giveBack(): void
 }
 
 const inHand = 10
@@ -26,6 +28,9 @@ export function createRetryBudget(): RetryBudget {
       if (saved < callsForOne) return false
       saved -= callsForOne
       return true
+    },
+    giveBack() {
+      saved += callsForOne
     },
   }
 }

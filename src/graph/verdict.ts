@@ -22,8 +22,8 @@ import {
 
 export type Verdict =
   | { readonly answer: SessionAnswer | SessionUnchanged }
-  /** It may have been chance: whoever does not try again tells the gate. */
-  | { readonly retryable: GatewayError; readonly needsAnotherToken?: true }
+  /** Worth another try: one that Graph itself asks for, or one for what may have been chance. */
+  | { readonly retryable: GatewayError; readonly isAskedFor?: true }
 
 /** 408, 421, 425, 431: of the connection, or of the moment (RFC 9110 §15.5, RFC 8470, RFC 6585). */
 const saysNothingOfTheSession: ReadonlySet<number> = new Set([408, 421, 425, 431])
@@ -80,7 +80,7 @@ export function verdictOn(
     const reason = `Graph answered ${status} (${trip.clientRequestId})`
     const throttled = new GraphThrottled(Math.max(1, shutForMs), reason, status)
     if (shutForMs > longestAtGateMs) throw throttled
-    return { retryable: throttled }
+    return { retryable: throttled, isAskedFor: true }
   }
   if (status >= 500) {
     const reason = describe(response, trip, token)
@@ -110,7 +110,7 @@ export function verdictOn(
   if (status === 401) {
     const refused = new GraphRefused(describe(response, trip, token), status)
     if (!rejectToken()) throw refused
-    return { retryable: refused, needsAnotherToken: true }
+    return { retryable: refused, isAskedFor: true }
   }
   if (status === 403 && /missing application roles/i.test(errorOf(response).message)) {
     roleMissing()

@@ -37,6 +37,49 @@ test('a slow Graph is asked so many things at once; who would come too late is t
   assert.equal(emulator.graph.calls, 13)
 })
 
+test('whoever gets no second turn is told what Graph said in the first, and not that it is busy', async () => {
+  const clock = createFakeClock()
+  await using world = await startWorld({
+    clock,
+    config: { ...config, graph: { maxConcurrent: 1, maxWaiting: 1, deadline: '10s' } },
+  })
+  const { emulator } = world
+  emulator.fail('graph', { kind: 'status', status: 500 })
+  emulator.fail('graph', { kind: 'hang' })
+  const first = world.ask(placeSession(world).path)
+  const second = world.ask(placeSession(world).path)
+  await emulator.reached('graph', 2)
+  await untilWaiting(world, 1)
+  clock.advance(10_000)
+  assert.deepEqual((await Promise.all([first, second])).map((reply) => verdict(reply).join(' ')).toSorted(), [
+    '502 graphFailed ',
+    '504 graphTimedOut ',
+  ])
+})
+
+test('calls that had too little time, since their turn came late, do not shut the gate', async () => {
+  const clock = createFakeClock()
+  await using world = await startWorld({
+    clock,
+    config: { ...config, graph: { maxConcurrent: 6, maxWaiting: 6 } },
+  })
+  const { emulator } = world
+  const hold = Promise.withResolvers<void>()
+  emulator.fail('graph', { kind: 'hold', until: hold.promise }, 6)
+  const first = Array.from({ length: 6 }, () => world.ask(placeSession(world).path))
+  await emulator.reached('graph', 6)
+  const late = Array.from({ length: 6 }, () => world.ask(placeSession(world).path))
+  await untilWaiting(world, 6)
+  clock.advance(6_000)
+  emulator.fail('graph', { kind: 'hang' }, 6)
+  hold.resolve()
+  for (const reply of await Promise.all(first)) assert.equal(reply.status, 200)
+  await emulator.reached('graph', 12)
+  clock.advance(4_000)
+  for (const reply of await Promise.all(late)) assert.equal(reply.status, 504)
+  assert.equal((await world.ask(placeSession(world).path)).status, 200)
+})
+
 test('what is kept for a failing Graph is given where it is busy, too', async () => {
   const clock = createFakeClock()
   await using world = await startWorld({

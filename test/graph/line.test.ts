@@ -126,10 +126,10 @@ test('whoever has left before coming does not come', async () => {
   assert.equal(line.underWay, 0)
 })
 
-test('nobody waits until there is no time left for a call: what one usually takes is kept for it', async () => {
+test('nobody waits until there is no time left for a call: twice what one usually takes is kept for it', async () => {
   await usually(1_000)
   await enterMany(2)
-  const waits = await enter({ withinMs: 3_000 })
+  const waits = await enter({ withinMs: 4_000 })
   await advance(1_990)
   assert.deepEqual(outcomes([waits]), ['-'])
   await advance(20)
@@ -140,11 +140,23 @@ test('nobody waits until there is no time left for a call: what one usually take
 test('whoever would have their turn too late is told at once', async () => {
   await usually(1_000)
   await enterMany(2)
-  // Half a second until a place is free, and a second for the call.
-  assert.deepEqual(outcomes([await enter({ withinMs: 1_400 })]), ['GraphBusy'])
-  assert.deepEqual(outcomes([await enter({ withinMs: 1_600 }), await enter({ withinMs: 1_900 })]), [
+  // Half a second until a place is free, and two for the call.
+  assert.deepEqual(outcomes([await enter({ withinMs: 2_400 })]), ['GraphBusy'])
+  assert.deepEqual(outcomes([await enter({ withinMs: 2_600 }), await enter({ withinMs: 2_900 })]), [
     '-',
     'GraphBusy',
+  ])
+})
+
+test('one quick call does not make the others quick: what calls usually take is an average', async () => {
+  await usually(1_000)
+  const quick = await enter()
+  await served(quick)
+  await enterMany(2)
+  // 800 ms are usual now: 400 until a place is free, and 1,600 for the call.
+  assert.deepEqual(outcomes([await enter({ withinMs: 1_900 }), await enter({ withinMs: 2_100 })]), [
+    'GraphBusy',
+    '-',
   ])
 })
 

@@ -94,6 +94,16 @@ for (const [what, status, retryAfter, ms] of short) {
   })
 }
 
+test('thirty who are told together to wait for a moment all get their answers', async () => {
+  emulator.fail('graph', { kind: 'status', status: 429, retryAfter: '0.249' }, Infinity)
+  const asking = Array.from({ length: 30 }, () => world.ask(placeSession(world).path))
+  // Those who were told, and those who came a moment later.
+  await untilWaiting(world, 30)
+  emulator.recover('graph')
+  clock.advance(249)
+  for (const reply of await Promise.all(asking)) assert.equal(reply.status, 200)
+})
+
 test('a 429 with a date shuts the gate until then', async () => {
   // Dates have no milliseconds.
   clock.advance(1000 - (clock.now() % 1000))
