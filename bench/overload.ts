@@ -147,8 +147,8 @@ for (const each of steps) {
     ),
   )
 }
-// The closed loop has its few connections always warm; the peak is that of as many connections.
-const most = Math.max(...steps.slice(1).map(useful))
+// The closed loop's, as a rule.
+const most = Math.max(...steps.map(useful))
 const last = steps.at(-1)
 process.exitCode = judge([
   {

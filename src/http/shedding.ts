@@ -49,9 +49,6 @@ interface Waiting {
 
 /** Begun in one turn of the event loop: a few milliseconds' worth. */
 const mostBegun = 64
-/** While the line stands: Node accepts one new connection a turn, so turns must be short for those who come anew. */
-const mostBegunFromStanding = 8
-const standsAfterMs = 50
 /** A line is cut where this many have gone, and are more than those who wait. */
 const mostGone = 1024
 /** Of the first in line: whoever comes while it has waited for longer is refused. */
@@ -81,9 +78,8 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
   function startTurn(): void {
     isTurnToCome = false
     begunInTurn = 0
-    const most = firstWaitedMs() > standsAfterMs ? mostBegunFromStanding : mostBegun
     // One callback for each, so that what it has begun goes as far as it can before the next one is begun.
-    for (let n = Math.min(most, line.length - next); n > 0; n -= 1) setImmediate(beginNext)
+    for (let n = Math.min(mostBegun, line.length - next); n > 0; n -= 1) setImmediate(beginNext)
     if (line.length === 0) readAgain()
     if (line.length > 0 || unread.size > 0) expectTurn()
   }
