@@ -33,9 +33,13 @@ again after 1 s, doubling up to 1 min, or when Entra says (10 min at most); call
 
 ${written('token')}
 
+While as many calls to Graph are under way as may be, and whoever comes would have their turn too late, it is 503 \`graphBusy\`,
+\`Retry-After: 1\`, or the older answer (\`test/graph/busy.test.ts\`).
+
 ## Before the cache is asked
 
-What is kept makes no difference here, fresh or not.
+What is kept makes no difference here, fresh or not. Nor does it where requests come faster than the core can answer them:
+503 \`overloaded\`, \`Retry-After: 5\` ([operations](operations.md), \`test/http/shedding.test.ts\`).
 
 | what happens | callers get |
 | --- | --- |
