@@ -17,8 +17,8 @@ interface Audited {
   readonly asked: readonly string[]
 }
 
-/** `make audit` in front of a registry that answers an audit like this. */
-async function auditWith(status: number, answer: unknown): Promise<Audited> {
+/** `make audit`, or what `make test` runs of it, in front of a registry that answers an audit like this. */
+async function auditWith(status: number, answer: unknown, flags: readonly string[] = []): Promise<Audited> {
   const asked: string[] = []
   await using cleaning = new AsyncDisposableStack()
   const registry = createServer((request, response) => {
@@ -38,7 +38,7 @@ async function auditWith(status: number, answer: unknown): Promise<Audited> {
   cleaning.defer(() => rm(cache, { recursive: true, force: true }))
   const { port } = registry.address() as AddressInfo
   const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, ['supply-chain/audit.ts'], {
+  const child = spawn(process.execPath, ['supply-chain/audit.ts', ...flags], {
     cwd: projectFolder,
     env: { PATH, HOME, npm_config_registry: `http://127.0.0.1:${port}`, npm_config_cache: cache },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -74,18 +74,23 @@ test('an audit that finds nothing of high or above passes', async () => {
   }
 })
 
-test('a registry that has no audits breaks no build, and is not passed over silently', async () => {
-  for (const status of [404, 405, 501]) {
+const silent = [401, 403, 404, 405, 429, 500, 501, 503]
+
+test('where the registry answers no audits, nothing passes for checked', async () => {
+  for (const status of silent) {
     const { code, stdout } = await auditWith(status, {})
-    assert.equal(code, 0, stdout)
-    assert.match(stdout, /^audit: NOTHING WAS CHECKED, .*\n^audit: whoever releases has to run/m)
+    assert.equal(code, 1, stdout)
+    assert.match(stdout, /^audit: NOTHING WAS CHECKED, .*\(.+\)\.\n^audit: whoever releases has to run/m)
   }
 })
 
-test('a registry that fails, or refuses us, fails the audit', async () => {
-  for (const status of [401, 403, 429, 500, 503]) {
-    const { code, stdout } = await auditWith(status, {})
-    assert.equal(code, 1, stdout)
-    assert.match(stdout, /^audit: npm could not tell: \d/m)
+test('the audit of a build fails on findings alone, and says aloud when there was no answer', async () => {
+  const flags = ['--where-answered']
+  for (const status of silent) {
+    const { code, stdout } = await auditWith(status, {}, flags)
+    assert.equal(code, 0, stdout)
+    assert.match(stdout, /^audit: NOTHING WAS CHECKED/m)
   }
+  assert.equal((await auditWith(200, advisory('high'), flags)).code, 1)
+  assert.equal((await auditWith(200, {}, flags)).code, 0)
 })
