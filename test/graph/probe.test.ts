@@ -109,7 +109,7 @@ test('a failure that the second try mends is no failure: the gate stays open', a
 })
 
 test('retries are one for ten calls, with ten in hand: beyond that the first failure is the answer', async () => {
-  const { world } = await worldWithClock()
+  const { clock, world } = await worldWithClock()
   await using _ = world
   const { emulator } = world
   const fails = async (): Promise<number> => {
@@ -138,6 +138,13 @@ test('retries are one for ten calls, with ten in hand: beyond that the first fai
   const told = (await world.manage('/metrics')).body
   assert.match(told, /graph_retries_total{result="made"} 12\n/)
   assert.match(told, /graph_retries_total{result="denied"} 2\n/)
+  // What Graph itself asks for costs none, and there is none left.
+  assert.equal(await fails(), 1)
+  emulator.fail('graph', { kind: 'status', status: 429, retryAfter: '0.5' })
+  const asked = world.ask(placeSession(world).path)
+  await untilWaiting(world, 1)
+  clock.advance(500)
+  assert.equal((await asked).status, 200)
 })
 
 test('a late success, asked for before the gate shut, is given to its caller and does not open it', async () => {
