@@ -41,20 +41,27 @@ test('whoever gets no second turn is told what Graph said in the first, and not 
   const clock = createFakeClock()
   await using world = await startWorld({
     clock,
-    config: { ...config, graph: { maxConcurrent: 1, maxWaiting: 1, deadline: '10s' } },
+    config: { ...config, graph: { maxConcurrent: 1, maxWaiting: 2, deadline: '10s' } },
   })
   const { emulator } = world
+  const hold = Promise.withResolvers<void>()
+  emulator.fail('graph', { kind: 'hold', until: hold.promise })
   emulator.fail('graph', { kind: 'status', status: 500 })
   emulator.fail('graph', { kind: 'hang' })
-  const first = world.ask(placeSession(world).path)
-  const second = world.ask(placeSession(world).path)
-  await emulator.reached('graph', 2)
+  const holds = world.ask(placeSession(world).path)
+  await emulator.reached('graph', 1)
+  const fails = world.ask(placeSession(world).path)
+  await untilWaiting(world, 1)
+  const hangs = world.ask(placeSession(world).path)
+  await untilWaiting(world, 2)
+  hold.resolve()
+  assert.equal((await holds).status, 200)
+  // Who failed waits behind the one that hangs.
+  await emulator.reached('graph', 3)
   await untilWaiting(world, 1)
   clock.advance(10_000)
-  assert.deepEqual((await Promise.all([first, second])).map((reply) => verdict(reply).join(' ')).toSorted(), [
-    '502 graphFailed ',
-    '504 graphTimedOut ',
-  ])
+  assert.deepEqual(verdict(await fails), [502, 'graphFailed', undefined])
+  assert.deepEqual(verdict(await hangs), [504, 'graphTimedOut', undefined])
 })
 
 test('calls that had too little time, since their turn came late, do not shut the gate', async () => {
