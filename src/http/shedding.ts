@@ -1,5 +1,5 @@
 /**
- * Shedding: requests that come faster than they can be answered wait in line, and who has waited too long is refused.
+ * Shedding: requests that come faster than they can be answered wait in line, and who comes while it stands is refused.
  *
  * A turn of the event loop begins a few requests and leaves the rest in line, so that probes, answers and records get
  * their turns however many have come. Refusing is as cheap as can be, and a connection that was refused is not read

@@ -153,6 +153,22 @@ describe('requests that come faster than they are answered', { concurrency: true
     await untilSo(() => stubbed.connections.count === 0)
   })
 
+  test('are read at once where the gateway began to drain before a refusal had left', async () => {
+    const hold = Promise.withResolvers<void>()
+    await using stubbed = await startStubbed({ holds: hold.promise })
+    const socket = await stubbed.connect()
+    socket.write(request)
+    await untilSo(() => stubbed.connections.waiting === 1)
+    jam(stubbed)
+    const both = talk(socket, request, 2)
+    await untilSo(() => stubbed.shedding.refused === 1)
+    stubbed.shedding.close()
+    hold.resolve()
+    await both
+    assert.equal((await talk(socket, request))[0]?.status, 503)
+    assert.ok(stubbed.shedding.waiting > 0, 'it was read when the line was empty only')
+  })
+
   test('are all answered, in order, where they were pipelined', async () => {
     await using stubbed = await startStubbed({})
     const socket = await stubbed.connect()
