@@ -27,16 +27,18 @@ export interface KubernetesSource {
   readonly caFile: string
 }
 
+type Sender = Pick<Outbound, 'send'>
+
 const deadlineMs = 5_000
 const largestDocumentBytes = 256 * 1024
 
 /** OpenID Connect Discovery 1.0 §4. */
-export async function fetchOidc(source: OidcSource, outbound: Outbound): Promise<Published> {
+export async function fetchOidc(source: OidcSource, outbound: Sender): Promise<Published> {
   const jwksUri = source.jwksUri ?? (await discoverJwksUri(source.issuer, outbound))
   return { issuer: source.issuer, keys: keysOf(await getJson(jwksUri, outbound), jwksUri) }
 }
 
-async function discoverJwksUri(issuer: string, outbound: Outbound): Promise<string> {
+async function discoverJwksUri(issuer: string, outbound: Sender): Promise<string> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
   const document = await getJson(url, outbound)
   if (document['issuer'] !== issuer) {
@@ -91,7 +93,7 @@ async function readPodFile(file: string): Promise<string> {
 
 async function getJson(
   url: string,
-  outbound: Outbound,
+  outbound: Sender,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<JsonObject> {
   // The origin is not always how the URL begins: it leaves out `:443`, which every pod is told of its API server.

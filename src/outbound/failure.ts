@@ -30,7 +30,12 @@ export class OutboundFailure extends Error {
 }
 
 /** @param receiving whether the response's head had arrived */
-export function failureKind(error: unknown, receiving: boolean): FailureKind {
+export function asFailure(error: unknown, origin: string, receiving = false): OutboundFailure {
+  if (error instanceof OutboundFailure) return error
+  return new OutboundFailure(failureKind(error, receiving), origin, { cause: error })
+}
+
+function failureKind(error: unknown, receiving: boolean): FailureKind {
   const code = errorCode(error)
   if (error instanceof errors.ConnectTimeoutError || code === 'ETIMEDOUT') return 'connection_timeout'
   if (error instanceof errors.HeadersOverflowError) return 'http_response_header_section_size'

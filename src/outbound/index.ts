@@ -7,4 +7,4 @@ export {
 } from './outbound.ts'
 export { httpDateMs } from './http-date.ts'
 export { retryAfterMs } from './retry-after.ts'
-export { OutboundFailure, type FailureKind } from './failure.ts'
+export { asFailure, OutboundFailure, type FailureKind } from './failure.ts'

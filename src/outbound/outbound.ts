@@ -8,11 +8,13 @@
  * @module
  */
 
-import { Socket } from 'node:net'
-import { createSecureContext, getCACertificates } from 'node:tls'
-import { Agent, buildConnector, type Dispatcher } from 'undici'
+import type { Agent as NodeAgent } from 'node:https'
+import { getCACertificates } from 'node:tls'
+import { Agent, type Dispatcher } from 'undici'
 import type { Clock } from '../clock.ts'
-import { failureKind, OutboundFailure } from './failure.ts'
+import { ConnectorAgent } from './agent.ts'
+import { createConnector } from './connector.ts'
+import { asFailure, OutboundFailure } from './failure.ts'
 
 export interface OutboundRequest {
   /** As in `https://graph.microsoft.com`. */
@@ -39,6 +41,8 @@ export interface OutboundResponse {
 export interface Outbound {
   /** @throws {OutboundFailure} */
   send(request: OutboundRequest): Promise<OutboundResponse>
+  /** For what streams through: connections as `send` makes them, kept as it keeps them. It knows no deadline. */
+  readonly agent: NodeAgent
   close(): Promise<void>
 }
 
@@ -50,24 +54,24 @@ export interface OutboundOptions {
   readonly onlyCa?: string
 }
 
-const connectTimeoutMs = 10_000
 /** Idle connections are dropped before the other side's usual 60 s or more, so that few requests meet a dead one. */
 const keepAliveMs = 30_000
 
 export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Outbound {
   const ca = onlyCa ?? [...trusted(), ...(extraCa === undefined ? [] : [extraCa])]
-  const { connect, endConnecting } = createConnector(ca)
+  const connector = createConnector(ca)
   const options: Agent.Options = {
     allowH2: false,
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
-    connect,
+    connect: connector.connect,
   }
   const keeping = new Agent({ ...options, pipelining: 1 })
   // Zero is how undici is told to keep no connection.
   const fresh = new Agent({ ...options, pipelining: 0 })
+  const agent = new ConnectorAgent(connector, keepAliveMs)
 
   async function send(request: OutboundRequest): Promise<OutboundResponse> {
     if (!request.origin.startsWith('https://')) throw new TypeError(`not an https origin: ${request.origin}`)
@@ -75,8 +79,8 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
     const cancelDeadline = clock.after(request.deadlineMs, () => deadline.abort())
     let receiving = false
     try {
-      const agent = request.onNewConnection === true ? fresh : keeping
-      const responding = agent.request({
+      const dispatcher = request.onNewConnection === true ? fresh : keeping
+      const responding = dispatcher.request({
         origin: request.origin,
         path: request.target,
         method: request.method,
@@ -89,47 +93,22 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
       const body = await readBody(response.body, request)
       return { status: response.statusCode, headers: response.headers, body }
     } catch (error) {
-      if (error instanceof OutboundFailure) throw error
-      const kind = deadline.signal.aborted ? 'http_response_timeout' : failureKind(error, receiving)
-      throw new OutboundFailure(kind, request.origin, { cause: error })
+      if (error instanceof OutboundFailure || !deadline.signal.aborted) {
+        throw asFailure(error, request.origin, receiving)
+      }
+      throw new OutboundFailure('http_response_timeout', request.origin, { cause: error })
     } finally {
       cancelDeadline()
     }
   }
 
   async function close(): Promise<void> {
-    endConnecting()
+    connector.end()
+    agent.destroy()
     await Promise.all([keeping.destroy(), fresh.destroy()])
   }
 
-  return { send, close }
-}
-
-/** Keeps hold of connections that are only being made: the agent does not know them yet, and would leave them behind. */
-function createConnector(ca: string | string[]): {
-  readonly connect: buildConnector.connector
-  readonly endConnecting: () => void
-} {
-  const connecting = new Set<Socket>()
-  const connector = buildConnector({
-    allowH2: false,
-    timeout: connectTimeoutMs,
-    // Made once: reading hundreds of authorities anew would take longer than connecting.
-    secureContext: createSecureContext({ ca }),
-  })
-  return {
-    connect(options, callback) {
-      // It returns the socket, whatever its type says.
-      const socket: unknown = connector(options, (...outcome) => {
-        if (socket instanceof Socket) connecting.delete(socket)
-        callback(...outcome)
-      })
-      if (socket instanceof Socket) connecting.add(socket)
-    },
-    endConnecting() {
-      for (const socket of connecting) socket.destroy(new Error('the gateway is stopping'))
-    },
-  }
+  return { send, agent, close }
 }
 
 /** Node brings authorities of its own, and by itself does not read the system's, where a company adds its own. */

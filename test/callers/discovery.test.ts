@@ -6,7 +6,9 @@ import type { Outbound, OutboundRequest } from '../../src/outbound/index.ts'
 const keys = [{ kty: 'RSA' }]
 
 /** Answers by URL, and remembers what was asked. */
-function scripted(documents: Readonly<Record<string, unknown>>): Outbound & { asked: OutboundRequest[] } {
+function scripted(
+  documents: Readonly<Record<string, unknown>>,
+): Pick<Outbound, 'send'> & { asked: OutboundRequest[] } {
   const asked: OutboundRequest[] = []
   return {
     asked,
@@ -17,7 +19,6 @@ function scripted(documents: Readonly<Record<string, unknown>>): Outbound & { as
       const status = document === undefined ? 404 : 200
       return Promise.resolve({ status, headers: {}, body: Buffer.from(body ?? '') })
     },
-    close: () => Promise.resolve(),
   }
 }
 
