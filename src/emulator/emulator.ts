@@ -7,10 +7,10 @@
 import type { Certificate, KeyType } from './certificate.ts'
 import type { FederatedCredential } from './client-assertions.ts'
 import type { Fault, PartName } from './faults.ts'
+import type { GraphControls } from './graph-controls.ts'
 import type { TokenOptions } from './issuer.ts'
 import type { RecordedRequest } from './request-log.ts'
 import type { ServiceAccountTokenOptions } from './service-accounts.ts'
-import type { Session } from './sessions.ts'
 
 export interface EmulatorOptions {
   /** Any free one when absent or 0. */
@@ -50,16 +50,7 @@ export interface Emulator extends AsyncDisposable {
     /** Graph answers 401 to every token issued so far. */
     revokeTokens(): void
   }
-  readonly graph: {
-    /** Every request that reached Graph, faulted or not. */
-    readonly calls: number
-    /** The newest 10,000. */
-    readonly requests: readonly RecordedRequest[]
-    /** Whether sessions carry an `ETag`, and `If-None-Match` counts; not unless told. */
-    hasEntityTags: boolean
-    put(workspaceId: string, session: Session): void
-    remove(workspaceId: string, sessionId: string): void
-  }
+  readonly graph: GraphControls
   readonly issuer: {
     /** The exact `iss`. */
     readonly url: string

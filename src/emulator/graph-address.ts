@@ -1,74 +1,72 @@
 /**
- * Graph's reading of a URL: which session, and which of its properties.
+ * Graph's reading of a path: which list, or which member of it.
  *
  * @module
  */
 
-import { sessionProperties } from './sessions.ts'
-import type { SessionProperty } from './sessions.ts'
+import { collections } from './graph-resources.ts'
+import type { Collection, CollectionName } from './graph-resources.ts'
 
-export interface SessionAddress {
-  readonly workspaceId: string
-  readonly sessionId: string
+export interface GraphAddress {
+  /** From the workspaces inwards: `['workspaces', 'sessions']`. */
+  readonly names: readonly CollectionName[]
+  /** One for each name, but for the last one of a list. */
+  readonly keys: readonly string[]
+  /** The innermost. */
+  readonly collection: Collection
+  readonly isList: boolean
 }
 
 /** What Graph says to a request it cannot make sense of (400). */
 export class BadGraphRequest extends Error {}
 
 /**
- * Keys come as segments or in parentheses, in any mixture; fixed segments match without case.
+ * Keys come as segments or in parentheses, in any mixture; fixed segments match without case. A list may end in a
+ * slash, as in the documented example of evaluations.
  *
  * @param path undecoded, `/beta/…`
  * @throws BadGraphRequest naming the segment that leads nowhere
  */
-export function sessionAddress(path: string): SessionAddress {
+export function graphAddress(path: string): GraphAddress {
   const segments = path
     .slice('/beta/'.length)
     .split('/')
     .flatMap((segment) => splitKey(decode(segment)))
-  const [security, copilot, workspaces, workspaceId, sessions, sessionId, ...rest] = segments
-  const fixed = [
-    [security, 'security'],
-    [copilot, 'securityCopilot'],
-    [workspaces, 'workspaces'],
-    [sessions, 'sessions'],
-  ] as const
-  for (const [segment, expected] of fixed) {
-    if (segment?.toLowerCase() !== expected.toLowerCase()) throw noSegment(segment ?? segments.at(-1))
+  if (path.endsWith('/') && segments.length % 2 === 0) segments.pop()
+  const [security, copilot, ...rest] = segments
+  if (!isNamed(security, 'security')) throw noSegment(security)
+  if (!isNamed(copilot, 'securityCopilot')) throw noSegment(copilot ?? security)
+  const names: CollectionName[] = []
+  const keys: string[] = []
+  let innermost: Collection | undefined
+  let inside: readonly CollectionName[] = ['workspaces']
+  for (let at = 0; at < rest.length; at += 2) {
+    const name = inside.find((known) => isNamed(rest[at], known))
+    if (name === undefined) throw noSegment(rest[at])
+    names.push(name)
+    innermost = collections[name]
+    const key = rest[at + 1]
+    if (key === undefined) break
+    if (key === '') throw noSegment(key)
+    keys.push(key)
+    inside = innermost.under
   }
-  if (!workspaceId || !sessionId || rest.length > 0) throw noSegment(segments.at(-1))
-  return { workspaceId, sessionId }
+  const isList = names.length > keys.length
+  if (innermost === undefined || !(isList || innermost.isReadSingly)) throw noSegment(segments.at(-1))
+  return { names, keys, collection: innermost, isList }
 }
 
-/**
- * @param query on beta `select` means `$select`; option and property names match without case
- * @returns undefined when nothing is selected; else each property once, in the order asked
- * @throws BadGraphRequest
- */
-export function selection(query: URLSearchParams): readonly SessionProperty[] | undefined {
-  let asked: string | undefined
-  for (const [name, value] of query) {
-    if (!/^\$?select$/i.test(name)) {
-      throw new BadGraphRequest(
-        `The query specified in the URI is not valid. Query option '${name}' is not allowed.`,
-      )
-    }
-    if (asked !== undefined) {
-      throw new BadGraphRequest(
-        "Query option '$select' was specified more than once, but it must be specified at most once.",
-      )
-    }
-    asked = value
-  }
-  return asked === undefined ? undefined : [...new Set(asked.split(',').map((name) => property(name.trim())))]
+/** As Graph writes it, keys in parentheses; the last one only when asked for. */
+export function writtenAddress({ names, keys }: GraphAddress, { withLastKey = true } = {}): string {
+  const written = names.map((name, at) => {
+    const key = withLastKey || at < names.length - 1 ? keys[at] : undefined
+    return key === undefined ? name : `${name}('${encodeURIComponent(key.replaceAll("'", "''"))}')`
+  })
+  return ['security/securityCopilot', ...written].join('/')
 }
 
-function property(name: string): SessionProperty {
-  const found = sessionProperties.find((known) => known.toLowerCase() === name.toLowerCase())
-  if (found !== undefined) return found
-  throw new BadGraphRequest(
-    `Parsing OData Select and Expand failed: Could not find a property named '${name}' on type 'microsoft.graph.security.securityCopilot.session'.`,
-  )
+function isNamed(segment: string | undefined, name: string): boolean {
+  return segment?.toLowerCase() === name.toLowerCase()
 }
 
 /** `sessions('x')` is `sessions` and `x`; a quote inside a key is doubled. */

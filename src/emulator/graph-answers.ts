@@ -6,49 +6,99 @@
 
 import { createHash, randomUUID } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
-import type { SessionAddress } from './graph-address.ts'
+import { writtenAddress } from './graph-address.ts'
+import type { GraphAddress } from './graph-address.ts'
+import type { Page } from './graph-collections.ts'
+import type { Entity } from './graph-entities.ts'
+import type { GraphOptions } from './graph-options.ts'
 import type { Answer, EmulatedRequest } from './server.ts'
-import { sessionProperties } from './sessions.ts'
-import type { Session, SessionProperty } from './sessions.ts'
 
-const metadata = 'https://graph.microsoft.com/beta/$metadata#security/securityCopilot'
+const metadata = 'https://graph.microsoft.com/beta/$metadata#'
 
-const tips =
-  'Use $select to choose only the properties your app needs, as this can lead to performance improvements. ' +
-  "For example: GET security/securityCopilot/workspaces('<key>')/sessions('<guid>')?$select=createdDateTime,displayName"
-
-export interface SessionView {
-  readonly address: SessionAddress
-  readonly session: Session
-  readonly selected: readonly SessionProperty[] | undefined
-  /** A wrong answer, for those who must notice: another session's id, or more than was asked. */
+export interface EntityView {
+  readonly address: GraphAddress
+  readonly entity: Entity
+  readonly select: readonly string[] | undefined
+  /** A wrong answer, for those who must notice: another entity's id, or more than was asked. */
   readonly twist: 'otherId' | 'extra' | undefined
-  /** Whether it carries an `ETag`, and `If-None-Match` counts. Graph has none for sessions, so far. */
+  /** Whether it carries an `ETag`, and `If-None-Match` counts. Graph has none here, so far. */
   readonly hasEntityTag: boolean
 }
 
-/** A session, with `id` only when it was asked for: Graph's services differ, and this is the harder case. */
-export function sessionAnswer(request: EmulatedRequest, view: SessionView): Answer {
-  const { session, selected, twist } = view
-  const shown = new Set<SessionProperty>(selected ?? sessionProperties)
-  const unasked = sessionProperties.find((name) => name !== 'id' && !shown.has(name))
+/** With `id` only when it was asked for: Graph's services differ, and this is the harder case. */
+export function entityAnswer(request: EmulatedRequest, view: EntityView): Answer {
+  const { address, entity, select, twist } = view
+  const { properties } = address.collection.type
+  const shown = new Set(select ?? properties)
+  const unasked = properties.find((name) => name !== 'id' && !shown.has(name))
   if (twist === 'extra' && unasked !== undefined) shown.add(unasked)
-  const body: Record<string, string | null> = { '@odata.context': context(view) }
-  if (selected === undefined && prefersTips(request)) body['@microsoft.graph.tips'] = tips
-  for (const name of sessionProperties) if (shown.has(name)) body[name] = session[name]
+  const body = { ...annotations(request, address, select), ...picked(entity, properties, shown) }
   if (twist === 'otherId') body['id'] = randomUUID()
   if (twist === 'extra' && unasked === undefined) body['ownerId'] = randomUUID()
-  const headers = {
-    'Content-Type':
-      'application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8',
-    'OData-Version': '4.0',
-  }
-  if (!view.hasEntityTag) return graphAnswer(request, 200, body, headers)
+  if (!view.hasEntityTag) return graphAnswer(request, 200, body, contentHeaders)
   const tag = `W/"${createHash('sha256').update(JSON.stringify(body)).digest('base64url')}"`
   if (request.headers['if-none-match'] === tag) {
     return { status: 304, headers: { ETag: tag, ...requestIds(request) }, body: '' }
   }
-  return graphAnswer(request, 200, body, { ...headers, ETag: tag })
+  return graphAnswer(request, 200, body, { ...contentHeaders, ETag: tag })
+}
+
+export interface ListView {
+  readonly address: GraphAddress
+  readonly options: GraphOptions
+  readonly page: Page
+  /** Absolute. */
+  readonly nextLink: string | undefined
+  /** Both occur: the link before the members, or after them. */
+  readonly isLinkLast: boolean
+}
+
+export function listAnswer(request: EmulatedRequest, view: ListView): Answer {
+  const { address, options, page, nextLink } = view
+  const { properties } = address.collection.type
+  const shown = new Set(options.select ?? properties)
+  const link = nextLink === undefined ? {} : { '@odata.nextLink': nextLink }
+  const body = {
+    ...annotations(request, address, options.select),
+    ...(options.count ? { '@odata.count': page.count } : {}),
+    ...(view.isLinkLast ? {} : link),
+    value: page.members.map((entity) => picked(entity, properties, shown)),
+    ...(view.isLinkLast ? link : {}),
+  }
+  return graphAnswer(request, 200, body, contentHeaders)
+}
+
+const contentHeaders = {
+  'Content-Type':
+    'application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8',
+  'OData-Version': '4.0',
+}
+
+function picked(
+  entity: Entity,
+  properties: readonly string[],
+  shown: ReadonlySet<string>,
+): Record<string, unknown> {
+  return Object.fromEntries(properties.filter((name) => shown.has(name)).map((name) => [name, entity[name]]))
+}
+
+function annotations(
+  request: EmulatedRequest,
+  address: GraphAddress,
+  select: readonly string[] | undefined,
+): Record<string, unknown> {
+  const projection = select === undefined ? '' : `(${select.join(',')})`
+  const context = `${metadata}${writtenAddress(address, { withLastKey: false })}${projection}${address.isList ? '' : '/$entity'}`
+  const isTipped = select === undefined && prefersTips(request)
+  return { '@odata.context': context, ...(isTipped ? { '@microsoft.graph.tips': tips(address) } : {}) }
+}
+
+function tips({ names, keys, collection }: GraphAddress): string {
+  const example = names
+    .map((name, at) => `${name}${at >= keys.length ? '' : at === 0 ? "('<key>')" : "('<guid>')"}`)
+    .join('/')
+  const select = collection.type.properties.filter((name) => name !== 'id').toSorted()
+  return `Use $select to choose only the properties your app needs, as this can lead to performance improvements. For example: GET security/securityCopilot/${example}?$select=${select.slice(0, 2).join(',')}`
 }
 
 export interface GraphError {
@@ -109,12 +159,6 @@ const diagnostic = JSON.stringify({
     RoleInstance: 'EMULATOR0000000',
   },
 })
-
-function context({ address, selected }: SessionView): string {
-  const key = encodeURIComponent(address.workspaceId.replaceAll("'", "''"))
-  const projection = selected === undefined ? '' : `(${selected.join(',')})`
-  return `${metadata}/workspaces('${key}')/sessions${projection}/$entity`
-}
 
 /** Graph's own id, and the caller's, which is Graph's again when the caller sends none. */
 function requestIds(request: EmulatedRequest): { 'request-id': string; 'client-request-id': string } {

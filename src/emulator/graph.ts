@@ -1,7 +1,7 @@
 /**
- * Graph beta, as far as one session goes: GET …/workspaces/{workspaceId}/sessions/{sessionId}.
+ * Graph beta, as far as one reads Security Copilot: workspaces, plugins, sessions, prompts and evaluations.
  *
- * https://learn.microsoft.com/graph/api/security-securitycopilot-session-get
+ * https://learn.microsoft.com/graph/api/resources/security-securitycopilot-overview?view=graph-rest-beta
  *
  * @module
  */
@@ -9,11 +9,15 @@
 import { decodeJwt } from 'jose'
 import type { AccessTokens } from './access-tokens.ts'
 import type { EntraFault, Part, StatusFault } from './faults.ts'
-import { errorAnswer, sessionAnswer } from './graph-answers.ts'
+import { BadGraphRequest, graphAddress } from './graph-address.ts'
+import type { GraphAddress } from './graph-address.ts'
+import { entityAnswer, errorAnswer, listAnswer } from './graph-answers.ts'
 import type { GraphError } from './graph-answers.ts'
-import { BadGraphRequest, selection, sessionAddress } from './graph-address.ts'
+import { pageOf } from './graph-collections.ts'
+import { graphOptions } from './graph-options.ts'
+import type { GraphOptions } from './graph-options.ts'
 import type { Answer, EmulatedRequest } from './server.ts'
-import type { Sessions } from './sessions.ts'
+import type { Workspaces } from './workspaces.ts'
 
 export const readRole = 'SecurityCopilotWorkspaces.Read.All'
 
@@ -29,27 +33,30 @@ class GraphRefusal extends Error {
 
 export class Graph implements Part {
   readonly #tokens: AccessTokens
-  readonly #sessions: Sessions
+  readonly #workspaces: Workspaces
   readonly #now: () => number
   /** Of sessions, from now on. */
   hasEntityTags = false
+  pageSize = 100
+  nextLinkOrigin: string | undefined
+  isNextLinkLast = false
 
-  constructor(tokens: AccessTokens, sessions: Sessions, now: () => number) {
+  constructor(tokens: AccessTokens, workspaces: Workspaces, now: () => number) {
     this.#tokens = tokens
-    this.#sessions = sessions
+    this.#workspaces = workspaces
     this.#now = now
   }
 
   answer(request: EmulatedRequest, twist?: 'otherId' | 'extra'): Answer {
     try {
       const roles = this.#authenticate(request.headers.authorization)
-      const address = sessionAddress(request.path)
+      const address = graphAddress(request.path)
       if (request.method !== 'GET') throw new GraphRefusal(methodNotAllowed)
       authorize(roles)
-      const selected = selection(request.query)
-      const session = this.#sessions.find(address.workspaceId, address.sessionId)
-      if (session === undefined) throw new GraphRefusal(notFound)
-      return sessionAnswer(request, { address, session, selected, twist, hasEntityTag: this.hasEntityTags })
+      const options = graphOptions(request.query, address)
+      return address.isList
+        ? this.#list(request, address, options)
+        : this.#entity(request, address, options, twist)
     } catch (error) {
       return errorAnswer(request, graphError(error), this.#now())
     }
@@ -64,6 +71,33 @@ export class Graph implements Part {
     }
     const error = { status, code: code ?? usualCode, message: message ?? usualMessage, headers }
     return errorAnswer(request, error, this.#now())
+  }
+
+  #entity(
+    request: EmulatedRequest,
+    address: GraphAddress,
+    { select }: GraphOptions,
+    twist?: 'otherId' | 'extra',
+  ): Answer {
+    const entity = this.#workspaces.entity(address)
+    if (entity === undefined) throw new GraphRefusal(notFound)
+    const isSession = address.names.at(-1) === 'sessions'
+    return entityAnswer(request, {
+      address,
+      entity,
+      select,
+      twist: isSession ? twist : undefined,
+      hasEntityTag: isSession && this.hasEntityTags,
+    })
+  }
+
+  #list(request: EmulatedRequest, address: GraphAddress, options: GraphOptions): Answer {
+    const members = this.#workspaces.list(address)
+    if (members === undefined) throw new GraphRefusal(notFound)
+    const page = pageOf(members, address, options, this.pageSize)
+    const origin = this.nextLinkOrigin ?? `https://${request.headers.host ?? 'localhost'}`
+    const nextLink = page.next === undefined ? undefined : origin + page.next
+    return listAnswer(request, { address, options, page, nextLink, isLinkLast: this.isNextLinkLast })
   }
 
   /** @returns the token's roles */

@@ -16,14 +16,15 @@ import { Entra } from './entra.ts'
 import { FaultQueue, meet, parts } from './faults.ts'
 import type { Fault, Part, PartName } from './faults.ts'
 import { Graph } from './graph.ts'
+import { graphControls } from './graph-controls.ts'
 import { Issuer } from './issuer.ts'
 import { RequestLog } from './request-log.ts'
 import { startServer, text } from './server.ts'
 import type { Delivery, EmulatedRequest } from './server.ts'
 import { ServiceAccounts } from './service-accounts.ts'
 import type { ServiceAccountTokenOptions } from './service-accounts.ts'
-import { Sessions } from './sessions.ts'
 import { SigningKeys } from './signing-keys.ts'
+import { Workspaces } from './workspaces.ts'
 
 /** Identifiers that Microsoft's own documentation uses for tenants and applications that do not exist. */
 const exampleTenantId = 'aaaabbbb-0000-cccc-1111-dddd2222eeee'
@@ -42,7 +43,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   ])
   const tokens = new AccessTokens(tenantKeys, tenantId, clientId)
   const assertions = new ClientAssertions(clientId, issuerKeys)
-  const sessions = new Sessions()
+  const workspaces = new Workspaces()
   const entra = new Entra({ tenantId, clientId, clientSecret, keys: tenantKeys, tokens, assertions, now })
   const serviceAccounts = new ServiceAccounts(clusterIssuerUrl, issuerKeys, now)
   const podToken = await serviceAccounts.token({
@@ -64,7 +65,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const url = `https://localhost:${server.port}`
   const issuer = new Issuer(`${url}/issuer`, issuerKeys, now)
   const cluster = new Cluster(clusterIssuerUrl, podToken, issuerKeys)
-  const graph = new Graph(tokens, sessions, now)
+  const graph = new Graph(tokens, workspaces, now)
   const emulated: Record<PartName, Part> = {
     graph,
     token: entra,
@@ -143,22 +144,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       trustFederated: (credential) => assertions.trustFederated(credential),
       revokeTokens: () => tokens.revokeAll(),
     },
-    graph: {
-      get calls() {
-        return logs.graph.total
-      },
-      get requests() {
-        return logs.graph.recent
-      },
-      get hasEntityTags() {
-        return graph.hasEntityTags
-      },
-      set hasEntityTags(has) {
-        graph.hasEntityTags = has
-      },
-      put: (workspaceId, session) => sessions.put(workspaceId, session),
-      remove: (workspaceId, sessionId) => sessions.remove(workspaceId, sessionId),
-    },
+    graph: graphControls(graph, workspaces, logs.graph),
     issuer: {
       url: issuer.url,
       get jwksRequests() {

@@ -199,9 +199,14 @@ test('a session appears, changes and disappears', async () => {
 const elsewhere = [
   ['/beta/users', 'users'],
   ['/beta/security/alerts', 'alerts'],
-  [`${sessionPath}/prompts`, 'prompts'],
+  ['/beta/security/securityCopilot', 'securityCopilot'],
+  ['/beta/security/securityCopilot/sessions', 'sessions'],
+  ['/beta/security/securityCopilot/workspaces/default', 'default'],
+  ["/beta/security/securityCopilot/workspaces('')/sessions", ''],
+  ['/beta/security/securityCopilot/workspaces/default/plugins/Entra', 'Entra'],
   [`${sessionPath}/`, ''],
-  ['/beta/security/securityCopilot/workspaces/default/plugins/x', 'plugins'],
+  [`${sessionPath}/evaluations`, 'evaluations'],
+  [`${sessionPath}/prompts/x/evaluations/y/z`, 'z'],
 ] as const
 for (const [path, segment] of elsewhere) {
   test(`${path} leads nowhere`, async () => {
