@@ -20,7 +20,9 @@ export interface Reader {
 
 /** As the session room understood it. */
 export interface Wanted {
-  readonly workspaceId: string
+  readonly read: string
+  /** `null`: it is in none of them, and every one's name is in it. */
+  readonly workspaceId: string | null
   /** `null` asks for every property. */
   readonly select: readonly string[] | null
 }
@@ -38,7 +40,9 @@ export interface Rule {
   readonly callers: readonly CallerPattern[]
   /** Exact ids; `*` is every workspace, `default` included. */
   readonly workspaces?: readonly string[] | undefined
-  /** The only properties that may be asked for; absent: all of them. */
+  /** What may be read; absent: one session at a time. */
+  readonly reads?: readonly string[] | undefined
+  /** The only properties of a session that may be asked for; absent: all of them. Of anything else such a rule grants nothing. */
   readonly select?: readonly string[] | undefined
   /** Whether a request may demand a fresh answer of Graph's. */
   readonly mayBypassCache?: boolean | undefined
@@ -94,7 +98,12 @@ export function createAccess(rules: readonly Rule[], now: () => number): Access 
 
 function permits(rule: Rule, reader: Reader, wanted: Wanted): boolean {
   if (rule.admin !== undefined) return false
-  return speaksOf(rule, reader) && hasWorkspace(rule, wanted) && hasProperties(rule, wanted)
+  return (
+    speaksOf(rule, reader) &&
+    hasWorkspace(rule, wanted) &&
+    hasRead(rule, wanted) &&
+    hasProperties(rule, wanted)
+  )
 }
 
 function speaksOf(rule: Rule, reader: Reader): boolean {
@@ -121,7 +130,12 @@ function permitsPurge(rule: Rule, reader: Reader, workspaceId: string | null): b
 }
 
 function hasWorkspace({ workspaces = [] }: Rule, { workspaceId }: Wanted): boolean {
-  return workspaces.includes('*') || workspaces.includes(workspaceId)
+  return workspaces.includes('*') || (workspaceId !== null && workspaces.includes(workspaceId))
+}
+
+/** With `$filter` a list, and with its contents everything else, says more of a session than `select` would. */
+function hasRead({ reads = ['session'], select }: Rule, { read }: Wanted): boolean {
+  return reads.includes(read) && (select === undefined || read === 'session')
 }
 
 function hasProperties({ select: granted }: Rule, { select }: Wanted): boolean {
@@ -133,12 +147,22 @@ function denial(rules: readonly Rule[], reader: Reader, wanted: Wanted): AccessD
   const own = rules.filter((rule) => rule.admin === undefined && speaksOf(rule, reader))
   if (own.length === 0) return new AccessDenied(nothingGranted, 'no rule speaks of this caller')
   const here = own.filter((rule) => hasWorkspace(rule, wanted))
-  if (here.length === 0)
-    return new AccessDenied(nothingGranted, 'no rule of this caller names this workspace')
-  const lists = here.map(({ select }) => (select ?? []).join(','))
+  if (here.length === 0) {
+    const where = wanted.workspaceId === null ? 'every workspace ("*")' : 'this workspace'
+    return new AccessDenied(nothingGranted, `no rule of this caller names ${where}`)
+  }
+  const granting = here.filter((rule) => hasRead(rule, wanted))
+  const names = here.map(({ name }) => name).join(', ')
+  if (granting.length === 0) {
+    return new AccessDenied(
+      `No access rule of yours has "${wanted.read}" among its reads. Ask the gateway’s operators for it.`,
+      `the rules of this caller for this workspace do not grant the read ${wanted.read}: ${names}`,
+    )
+  }
+  const lists = granting.map(({ select }) => (select ?? []).join(','))
   return new AccessDenied(
     `You may read these properties only; name them: $select=${lists.join(' or $select=')}.`,
-    `the rules of this caller for this workspace grant less: ${here.map(({ name }) => name).join(', ')}`,
+    `the rules of this caller for this workspace grant less: ${names}`,
   )
 }
 

@@ -18,6 +18,7 @@ export function checkAccess(tree: Tree, { problems, warnings }: Remarks): void {
     warnings.push({ path: ['access'], message: 'no access rule: every request will be denied' })
   }
   checkSelect(tree, problems)
+  checkReads(tree, problems)
   checkAdmin(tree, problems)
   const issuers = [...entriesOf(find(tree, ['issuers'])).keys()]
   for (const path of callersOf(tree)) {
@@ -47,7 +48,7 @@ function checkAdmin(tree: Tree, problems: Remarks['problems']): void {
       problems.push({ path: [...path, 'workspaces'], message })
       continue
     }
-    for (const key of ['select', 'mayBypassCache'] as const) {
+    for (const key of ['reads', 'select', 'mayBypassCache'] as const) {
       if (!rule.entries.has(key)) continue
       problems.push({
         path: [...path, key],
@@ -75,6 +76,23 @@ function checkSelect(tree: Tree, problems: Remarks['problems']): void {
       if (known.has(property.value.toLowerCase())) continue
       const message = `${quoted(property.value)} is not in graph.selectable (${selectable.join(', ')})`
       problems.push({ path: ['access', name, 'select', index], message })
+    }
+  }
+}
+
+function checkReads(tree: Tree, problems: Remarks['problems']): void {
+  for (const [name, rule] of entriesOf(find(tree, ['access']))) {
+    const reads = valueAt(rule, ['reads'])
+    if (!Array.isArray(reads)) continue
+    const more = reads.filter((read) => read !== 'session')
+    if (more.length > 0 && find(rule, ['select']) !== undefined) {
+      const message = `goes round select: ${more.join(', ')} would show what select leaves out. Make it a rule of its own`
+      problems.push({ path: ['access', name, 'reads'], message })
+    }
+    const workspaces = valueAt(rule, ['workspaces'])
+    if (reads.includes('workspaces') && Array.isArray(workspaces) && !workspaces.includes('*')) {
+      const message = 'the list of workspaces names all of them: it needs workspaces: ["*"]'
+      problems.push({ path: ['access', name, 'reads'], message })
     }
   }
 }

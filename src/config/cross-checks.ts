@@ -40,6 +40,7 @@ function checkServer(tree: Tree, { problems, warnings }: Remarks): void {
     warnings.push({ path: ['server', 'tls'], message })
   }
   const callers = shape.listen.safeParse(valueAt(tree, ['server', 'listen'])).data
+  checkLinks(tree, { problems, warnings })
   const management = shape.management.safeParse(valueAt(tree, ['server', 'management']) ?? {}).data
   if (callers !== undefined && callers.port !== 0 && callers.port === management?.listen.port) {
     const message = `port ${callers.port} is server.listen's: probes and metrics need a port of their own`
@@ -55,6 +56,20 @@ function checkServer(tree: Tree, { problems, warnings }: Remarks): void {
     const message = 'must be longer than server.drain.delay, which it includes'
     problems.push({ path: ['server', 'drain', 'timeout'], message })
   }
+}
+
+/** Links to next pages are absolute; where TLS ends in front, only the operator knows how they begin. */
+function checkLinks(tree: Tree, { problems }: Remarks): void {
+  const { shape } = server
+  const isPlain = shape.tls.safeParse(valueAt(tree, ['server', 'tls'])).data === 'off'
+  const address = shape.listen.safeParse(valueAt(tree, ['server', 'listen'])).data
+  const rules = [...entriesOf(find(tree, ['access'])).values()]
+  const granted = rules.map((rule) => valueAt(rule, ['reads'])).filter(Array.isArray)
+  const hasLists = granted.some((reads) => reads.some((read) => String(read).endsWith('s')))
+  if (!isPlain || !hasLists || find(tree, ['server', 'publicUrl']) || isLoopback(address?.host ?? '')) return
+  const message =
+    'is needed: a rule grants lists, whose links to next pages begin with it, and with server.tls: off nobody else knows'
+  problems.push({ path: ['server', 'publicUrl'], message })
 }
 
 /** Fresh, then stale, then a last resort, and never beyond maxRetention. */

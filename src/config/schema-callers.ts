@@ -132,6 +132,18 @@ const workspace = text(
 /** A property name as Graph writes it. */
 export const propertyName = () => text('a property name', /^[A-Za-z][A-Za-z0-9]{0,63}$/)
 
+/** The documented GETs of Graph that can be granted. */
+export const readNames = [
+  'session',
+  'sessions',
+  'prompts',
+  'prompt',
+  'evaluations',
+  'evaluation',
+  'plugins',
+  'workspaces',
+] as const
+
 const rule = z
   .strictObject({
     callers: z.array(caller).min(1).meta({ title: 'a list of callers, at least one' }).describe('Who.'),
@@ -143,6 +155,14 @@ const rule = z
       .describe(
         'Which workspaces may be read: `default`, identifiers, or `"*"` for all. `default` and the GUID of the same workspace are two names, and each needs its own mention. Only a rule with `admin` may leave it out.',
       ),
+    reads: z
+      .array(z.enum(readNames))
+      .min(1)
+      .meta({ title: `a list of reads: ${readNames.join(', ')}` })
+      .optional()
+      .describe(
+        'What they may read of these workspaces. Left out: `[session]`, one session at a time. Everything else is not cached, so each such read is a call to Graph: give the rule a `rate`. `workspaces`, the list of all of them, needs `workspaces: ["*"]`.',
+      ),
     select: z
       .array(propertyName())
       .min(1)
@@ -150,7 +170,7 @@ const rule = z
       .meta({ title: 'a list of 1 to 8 property names' })
       .optional()
       .describe(
-        'The properties these callers may ask for with `$select`, out of `graph.selectable`. Left out: every property. With it, a request without `$select` asks for too much and is refused.',
+        'The properties these callers may ask for with `$select`, out of `graph.selectable`. Left out: every property. With it, a request without `$select` asks for too much and is refused, and `reads` can be `[session]` only.',
       ),
     mayBypassCache: z
       .boolean()

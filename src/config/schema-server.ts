@@ -5,7 +5,7 @@
  */
 
 import * as z from 'zod'
-import { count, duration, filePath, listen, network } from './fields.ts'
+import { count, duration, filePath, listen, network, origin } from './fields.ts'
 
 const tls = z
   .union([
@@ -23,6 +23,11 @@ export const server = z.strictObject({
     .prefault(':8443')
     .describe('Where callers connect. A leading colon means every interface.'),
   tls: tls.describe('Give certFile and keyFile, or write "off" when TLS ends in front of the gateway.'),
+  publicUrl: origin()
+    .optional()
+    .describe(
+      'Where callers find the gateway, such as `https://sessions.example.com`: what links to the next page of a list begin with. Left out: what each caller has called it, by its `Host`.',
+    ),
   management: z
     .strictObject({
       listen: listen().prefault(':9090').describe('Where probes, metrics and purges are served.'),

@@ -38,7 +38,9 @@ export const graph = z.strictObject({
     .describe('Security Copilot sessions exist in beta only.'),
   deadline: duration('100ms', '2m')
     .prefault('10s')
-    .describe('The longest a trip to Graph takes in all: its turn, token and retry included.'),
+    .describe(
+      'The longest a trip to Graph takes in all: its turn, token and retry included. What is passed on has the same time once more, from its beginning to its end.',
+    ),
   maxConcurrent: count(1, 10_000).prefault(64).describe('Calls to Graph at the same time, in each replica.'),
   maxWaiting: count(0, 100_000)
     .prefault(256)
@@ -47,7 +49,12 @@ export const graph = z.strictObject({
     ),
   maxBody: size('1KiB', '64MiB')
     .prefault('1MiB')
-    .describe('A longer answer of Graph is not read to its end.'),
+    .describe('A session that is longer is not read to its end.'),
+  maxStreamed: size('1KiB', '4GiB')
+    .prefault('16MiB')
+    .describe(
+      'The longest answer that is passed on without being kept (lists, prompts, evaluations, plugins); it breaks off there.',
+    ),
   selectable: selectable
     .prefault(['id', 'createdDateTime', 'lastModifiedDateTime', 'displayName'])
     .describe('The properties accepted in `$select`. Each combination of them is an entry of its own.'),

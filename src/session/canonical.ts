@@ -1,10 +1,11 @@
-import type { SessionRequest } from './request.ts'
+import type { OtherRequest, ReadRequest, SessionRequest } from './request.ts'
+import { resources } from './resources.ts'
 
 /**
  * The cache key. Two requests have the same key exactly when they mean the same: ids hold neither `/` nor `?`,
  * names no comma, and "every property" (no `?`) differs from every list of names.
  */
-export function sessionKey(request: SessionRequest): string {
+export function sessionKey(request: Omit<SessionRequest, 'read'>): string {
   const resource = `${request.workspaceId}/${request.sessionId}`
   return request.select === null ? resource : `${resource}?${request.select.join(',')}`
 }
@@ -22,8 +23,26 @@ export function sessionKeys(
   )
 }
 
-/** The one request target that this question has upstream (Graph: "Get session"). */
-export function graphTarget(request: SessionRequest): string {
-  const path = `/beta/security/securityCopilot/workspaces/${request.workspaceId}/sessions/${request.sessionId}`
-  return request.select === null ? path : `${path}?$select=${request.select.join(',')}`
+const root = '/beta/security/securityCopilot'
+
+/** The one request target that this question has upstream. */
+export function graphTarget(request: ReadRequest): string {
+  if (request.read === 'session') {
+    const path = `${root}/workspaces/${request.workspaceId}/sessions/${request.sessionId}`
+    return request.select === null ? path : `${path}?$select=${request.select.join(',')}`
+  }
+  const { path } = resources[request.read]
+  const segments = path.flatMap((collection, index) => [collection, request.ids[index] ?? []].flat())
+  const query = queryOf(request)
+  return `${root}/${segments.join('/')}${query === '' ? '' : `?${query}`}`
+}
+
+function queryOf({ select, options: { filter, count, top, page } }: OtherRequest): string {
+  return [
+    ...(select === null ? [] : [`$select=${select.join(',')}`]),
+    ...(filter === undefined ? [] : [`$filter=${encodeURIComponent(filter)}`]),
+    ...(count === undefined ? [] : [`$count=${count}`]),
+    ...(top === undefined ? [] : [`$top=${top}`]),
+    ...(page === undefined ? [] : [`${page.option}=${page.value}`]),
+  ].join('&')
 }

@@ -15,8 +15,9 @@ export class UnknownResource extends GatewayError {
 
   constructor(hint = '') {
     super(
-      'This gateway serves GET /beta/security/securityCopilot/workspaces/{workspaceId}/sessions/{sessionId}' +
-        ` and nothing else${hint === '' ? '.' : `; ${hint}`}`,
+      'This gateway serves GET /beta/security/securityCopilot/workspaces/{workspaceId}/sessions/{sessionId}, ' +
+        'the lists, prompts and evaluations that Microsoft Graph documents around it, and nothing else' +
+        (hint === '' ? '.' : `; ${hint}`),
     )
   }
 }

@@ -1,17 +1,23 @@
 /**
- * What exactly is asked: one session of one workspace, in one canonical form. Pure: no I/O, no clock.
+ * What exactly is asked, in one canonical form. Pure: no I/O, no clock.
  *
  * Graph has several spellings for one question (two key forms, `$select` with or without its `$`, names in any
- * case and order). All of them become the same `SessionRequest`, so they meet the same rule, the same cache
- * entry and the same bytes upstream. What has no place in that form is refused, never passed on.
+ * case and order). All of them become the same request, so they meet the same rule, the same cache entry and the same
+ * bytes upstream. What has no place in that form is refused, never passed on.
  *
  * @module
  */
 
-import { decodePathSegments, decodeQuery, lowerCase } from './target.ts'
 import { InvalidRequest, UnknownResource } from './errors.ts'
+import { type ListOptions, parseOptions, parseSelect } from './options.ts'
+import { type Read, readAt, resources } from './resources.ts'
+import { decodePathSegments, lowerCase } from './target.ts'
 
+export type ReadRequest = SessionRequest | OtherRequest
+
+/** One session: the read whose answers are kept. */
 export interface SessionRequest {
+  readonly read: 'session'
   /** `default`, a lower-case GUID, or another identifier exactly as the caller wrote it. */
   readonly workspaceId: string
   /** A lower-case GUID. */
@@ -20,94 +26,88 @@ export interface SessionRequest {
   readonly select: readonly string[] | null
 }
 
+/** Any other documented read. */
+export interface OtherRequest {
+  readonly read: Exclude<Read, 'session'>
+  /** `null` in the list of workspaces, which is in none of them. */
+  readonly workspaceId: string | null
+  /** Of the workspace, the session, the prompt and the evaluation, as far as the path goes. GUIDs are in lower case. */
+  readonly ids: readonly string[]
+  /** Property names as they were written, sorted, each once; `null` asks for every property. */
+  readonly select: readonly string[] | null
+  readonly options: ListOptions
+}
+
 const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const safeIdentifier = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
-const keyed = /^(workspaces|sessions)\('([^']*)'\)$/i
+const keyed = /^([a-z]+)\('([^']*)'\)$/i
 
 /** Where the Security Copilot API begins; fixed segments match without case (Graph: "Traverse the graph"). */
 export const apiRoot = ['beta', 'security', 'securitycopilot'] as const
 
 /**
  * @param target the request target as it came over the wire, in origin form
- * @param selectable property names that `$select` may name, in canonical case
+ * @param selectable property names that `$select` of a session may name, in canonical case
  * @throws {InvalidRequest} 400: the message names what is allowed
- * @throws {UnknownResource} 404: no session read has this path
+ * @throws {UnknownResource} 404: no documented read has this path
  */
-export function parseSessionRequest(target: string, selectable: readonly string[]): SessionRequest {
+export function parseReadRequest(target: string, selectable: readonly string[]): ReadRequest {
   const queryAt = target.indexOf('?')
   const path = queryAt === -1 ? target : target.slice(0, queryAt)
   const query = queryAt === -1 ? '' : target.slice(queryAt + 1)
 
-  const [workspaceId, sessionId] = parsePath(path)
-  return {
-    workspaceId: canonicalWorkspaceId(workspaceId),
-    sessionId: canonicalSessionId(sessionId),
-    select: parseSelect(query, selectable),
+  const { read, keys } = parsePath(path)
+  const ids = keys.map((key, index) => canonicalId[index]?.(key) ?? '')
+  const [workspaceId = null, sessionId = ''] = ids
+  if (read === 'session' && workspaceId !== null) {
+    return { read, workspaceId, sessionId, select: parseSelect(query, selectable) }
   }
+  if (read === 'session') throw new UnknownResource()
+  return { read, workspaceId, ids, ...parseOptions(query, resources[read].options) }
 }
 
 /** Both key forms, `workspaces/default` and `workspaces('default')`, may be mixed in one path. */
-function parsePath(path: string): [workspaceId: string, sessionId: string] {
+function parsePath(path: string): { read: Read; keys: string[] } {
   const segments = decodePathSegments(path)
   if (apiRoot.some((name, index) => lowerCase(segments[index] ?? '') !== name)) throw new UnknownResource()
 
+  const collections: string[] = []
   const keys: string[] = []
-  let at: number = apiRoot.length
-  for (const collection of ['workspaces', 'sessions']) {
+  for (let at: number = apiRoot.length; at < segments.length; at += 1) {
     const segment = segments[at] ?? ''
-    const inParentheses = keyed.exec(segment)
-    if (inParentheses !== null && lowerCase(inParentheses[1] ?? '') === collection) {
-      keys.push(inParentheses[2] ?? '')
-      at += 1
-    } else if (lowerCase(segment) === collection && segments[at + 1] !== undefined) {
-      keys.push(segments[at + 1] ?? '')
-      at += 2
-    } else {
-      throw new UnknownResource()
-    }
+    const [, name, inParentheses] = keyed.exec(segment) ?? []
+    collections.push(lowerCase(name ?? segment))
+    if (name === undefined) at += 1
+    const key = inParentheses ?? segments[at]
+    if (key === '') throw new UnknownResource()
+    if (key !== undefined) keys.push(key)
   }
-  if (at !== segments.length) throw new UnknownResource()
-  const [workspaceId = '', sessionId = ''] = keys
-  if (workspaceId === '' || sessionId === '') throw new UnknownResource()
-  return [workspaceId, sessionId]
+  const read = readAt(collections, keys.length < collections.length)
+  if (read === undefined) throw new UnknownResource()
+  return { read, keys }
 }
 
+/** In the order of a path: a workspace's id, a session's, a prompt's and an evaluation's. */
+const canonicalId: readonly ((key: string) => string)[] = [
+  canonicalWorkspaceId,
+  canonicalSessionId,
+  (key) => canonicalIdentifier(key, 'The prompt id must be'),
+  (key) => canonicalIdentifier(key, 'The evaluation id must be'),
+]
+
 export function canonicalWorkspaceId(id: string): string {
+  return canonicalIdentifier(id, 'The workspace id must be "default",')
+}
+
+function canonicalIdentifier(id: string, beginning: string): string {
   if (guid.test(id)) return id.toLowerCase()
   if (safeIdentifier.test(id)) return id
   throw new InvalidRequest(
-    'The workspace id must be "default", a GUID, or up to 64 letters, digits, "-" and "_" that begin with a letter or digit.',
+    `${beginning} a GUID, or up to 64 letters, digits, "-" and "_" that begin with a letter or digit.`,
   )
 }
 
 export function canonicalSessionId(id: string): string {
   if (guid.test(id)) return id.toLowerCase()
   throw new InvalidRequest('The session id must be a GUID, as in ecdfb9b3-58f5-457f-a18c-4a477890b252.')
-}
-
-function parseSelect(query: string, selectable: readonly string[]): readonly string[] | null {
-  let select: readonly string[] | null = null
-  for (const [name, value] of decodeQuery(query)) {
-    const option = lowerCase(name)
-    if (option !== '$select' && option !== 'select') {
-      throw new InvalidRequest('The only query option of this resource is $select.')
-    }
-    if (select !== null) throw new InvalidRequest('$select may be given once.')
-    select = canonicalSelect(value, selectable)
-  }
-  return select
-}
-
-function canonicalSelect(value: string, selectable: readonly string[]): readonly string[] {
-  const chosen = new Set<string>()
-  for (const asked of value.split(',')) {
-    const known = selectable.find((name) => lowerCase(name) === lowerCase(asked))
-    if (known === undefined) {
-      throw new InvalidRequest(
-        `$select takes a comma-separated list of these names, without spaces: ${selectable.join(', ')}.`,
-      )
-    }
-    chosen.add(known)
-  }
-  return [...chosen].toSorted()
 }

@@ -47,14 +47,12 @@ export function decodePathSegments(path: string): string[] {
   return path.slice(1).split('/').map(decodeStrictly)
 }
 
-/** The `name=value` pairs of a query, percent-decoded, in order; `+` stays a plus sign (RFC 3986, not a form). */
-export function decodeQuery(query: string): [name: string, value: string][] {
+/** The `name=value` pairs of a query, in order: still encoded. */
+export function queryPairs(query: string): [name: string, value: string][] {
   if (query === '') return []
   return query.split('&').map((pair) => {
     const equalsAt = pair.indexOf('=')
-    const name = equalsAt === -1 ? pair : pair.slice(0, equalsAt)
-    const value = equalsAt === -1 ? '' : pair.slice(equalsAt + 1)
-    return [decodeStrictly(name), decodeStrictly(value)]
+    return equalsAt === -1 ? [pair, ''] : [pair.slice(0, equalsAt), pair.slice(equalsAt + 1)]
   })
 }
 
@@ -63,7 +61,8 @@ export function lowerCase(text: string): string {
   return /^[ -~]*$/.test(text) ? text.toLowerCase() : text
 }
 
-function decodeStrictly(encoded: string): string {
+/** `+` stays a plus sign (RFC 3986, not a form). */
+export function decodeStrictly(encoded: string): string {
   if (!encoded.includes('%')) return encoded
   try {
     return decodeURIComponent(encoded)

@@ -10,6 +10,7 @@ const name = fc.constantFrom('a', 'b', 'ab')
 const pattern = fc.constantFrom('a', 'b', 'ab', '*', 'a*', '*b')
 const property = fc.constantFrom('id', 'displayName', 'createdDateTime')
 const workspace = fc.constantFrom('default', 'lab', 'other')
+const read = fc.constantFrom('session', 'session', 'sessions', 'prompts', 'workspaces')
 
 const callerPattern: fc.Arbitrary<CallerPattern> = fc.record(
   { issuer, subject: pattern, namespace: pattern, serviceAccount: pattern },
@@ -22,6 +23,7 @@ const rules: fc.Arbitrary<Rule[]> = fc
         callers: fc.array(callerPattern, { minLength: 1, maxLength: 3 }),
         workspaces: fc.array(fc.oneof(workspace, fc.constant('*')), { minLength: 1, maxLength: 2 }),
         select: fc.uniqueArray(property, { minLength: 1 }),
+        reads: fc.uniqueArray(read, { minLength: 1 }),
       },
       { requiredKeys: ['callers', 'workspaces'] },
     ),
@@ -32,10 +34,13 @@ const reader: fc.Arbitrary<Reader> = fc.record(
   { issuer, subject: name, workload: fc.record({ namespace: name, serviceAccount: name }) },
   { requiredKeys: ['issuer', 'subject'] },
 )
-const wanted: fc.Arbitrary<Wanted> = fc.record({
-  workspaceId: workspace,
-  select: fc.option(fc.uniqueArray(property, { minLength: 1 })),
-})
+const wanted: fc.Arbitrary<Wanted> = fc
+  .record({
+    read,
+    workspaceId: workspace,
+    select: fc.option(fc.uniqueArray(property, { minLength: 1 })),
+  })
+  .map((what) => (what.read === 'workspaces' ? { ...what, workspaceId: null } : what))
 
 /** design.md, word for word: every name that is permitted, found by trying all properties. */
 function permittedBy(all: readonly Rule[], who: Reader, what: Wanted): string | undefined {
@@ -55,7 +60,11 @@ function permittedBy(all: readonly Rule[], who: Reader, what: Wanted): string | 
     for (const id of rule.workspaces ?? []) isWorkspace ||= id === '*' || id === what.workspaceId
     let isSelect = true
     for (const each of asked) isSelect &&= rule.select === undefined || rule.select.includes(each)
-    if (isCaller && isWorkspace && isSelect) return rule.name
+    let isRead = false
+    for (const each of rule.reads ?? ['session']) isRead ||= each === what.read
+    // Whoever may read some properties of a session only gets no list, prompt or evaluation.
+    if (what.read !== 'session') isRead &&= rule.select === undefined
+    if (isCaller && isWorkspace && isRead && isSelect) return rule.name
   }
   return undefined
 }

@@ -143,10 +143,10 @@ test('the rate is that of the rule that permits; another rule does not help out'
     () => 0,
   )
   const reader = { issuer: 'entra', subject: 'a' }
-  const ids = { workspaceId: 'default', select: ['id'] }
+  const ids = { read: 'session', workspaceId: 'default', select: ['id'] }
   assert.equal(access.decide(reader, ids).rule, 'slow')
   assert.throws(() => access.decide(reader, ids), { rule: 'slow', retryAfterMs: 1000, status: 429 })
-  const all = { workspaceId: 'default', select: null }
+  const all = { read: 'session', workspaceId: 'default', select: null }
   assert.equal(access.decide(reader, all).rule, 'fast')
   assert.equal(access.decide(reader, all).rule, 'fast')
   assert.throws(() => access.decide(reader, all), RateExceeded)
@@ -156,7 +156,7 @@ test('the rate is that of the rule that permits; another rule does not help out'
 test('callers of one name from two issuers do not share a bucket', () => {
   const callers = [{ issuer: 'entra' }, { issuer: 'entra2' }]
   const access = createAccess([rule('both', { callers, rate: perSecond(1) })], () => 0)
-  const wanted = { workspaceId: 'default', select: null }
+  const wanted = { read: 'session', workspaceId: 'default', select: null }
   assert.equal(access.decide({ issuer: 'entra', subject: 'a' }, wanted).rule, 'both')
   assert.equal(access.decide({ issuer: 'entra2', subject: 'a' }, wanted).rule, 'both')
 })
@@ -165,7 +165,9 @@ test('a request that is denied uses nothing up', () => {
   const access = createAccess([rule('slow', { rate: perSecond(1) })], () => 0)
   const reader = { issuer: 'entra', subject: 'a' }
   for (let times = 0; times < 5; times += 1) {
-    assert.throws(() => access.decide(reader, { workspaceId: 'lab', select: null }), { status: 403 })
+    assert.throws(() => access.decide(reader, { read: 'session', workspaceId: 'lab', select: null }), {
+      status: 403,
+    })
   }
-  assert.equal(access.decide(reader, { workspaceId: 'default', select: null }).rule, 'slow')
+  assert.equal(access.decide(reader, { read: 'session', workspaceId: 'default', select: null }).rule, 'slow')
 })

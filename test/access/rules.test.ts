@@ -11,7 +11,7 @@ const triage: Reader = {
 const app: Reader = { issuer: 'entra', subject: '6f0c2d9e' }
 const isTriage: CallerPattern = { issuer: 'cluster', namespace: 'soc', serviceAccount: 'triage' }
 const isApp: CallerPattern = { issuer: 'entra', subject: '6f0c2d9e' }
-const everything: Wanted = { workspaceId: 'default', select: null }
+const everything: Wanted = { read: 'session', workspaceId: 'default', select: null }
 const guid = '17aafe23-ab95-3b37-9546-56dec5ac0218'
 
 function rule(name: string, changes: Partial<Rule> = {}): Rule {
@@ -40,7 +40,7 @@ function denial(rules: readonly Rule[], reader: Reader, wanted: Wanted = everyth
 
 test('without rules nobody may read anything', () => {
   assert.equal(decided([], triage), undefined)
-  assert.equal(decided([], app, { workspaceId: 'default', select: ['id'] }), undefined)
+  assert.equal(decided([], app, { read: 'session', workspaceId: 'default', select: ['id'] }), undefined)
 })
 
 test('a rule permits each of the callers it lists, and nobody else', () => {
@@ -59,22 +59,25 @@ test('the first rule that permits the request decides, and is named', () => {
     rule('wider', { workspaces: ['*'] }),
   ]
   assert.equal(decided(rules, triage), 'wide')
-  assert.equal(decided(rules, triage, { workspaceId: 'default', select: ['id'] }), 'narrow')
+  assert.equal(decided(rules, triage, { read: 'session', workspaceId: 'default', select: ['id'] }), 'narrow')
   assert.equal(decided(rules.toReversed(), triage), 'wider')
-  assert.equal(decided(rules, triage, { workspaceId: 'lab', select: null }), 'wider')
+  assert.equal(decided(rules, triage, { read: 'session', workspaceId: 'lab', select: null }), 'wider')
 })
 
 test('two rules that permit a part each do not add up', () => {
   const byProperty = [rule('names', { select: ['displayName'] }), rule('ids', { select: ['id'] })]
   assert.equal(
-    decided(byProperty, triage, { workspaceId: 'default', select: ['displayName', 'id'] }),
+    decided(byProperty, triage, { read: 'session', workspaceId: 'default', select: ['displayName', 'id'] }),
     undefined,
   )
   const byWorkspace = [
     rule('here', { select: ['id'] }),
     rule('there', { workspaces: [guid], select: ['displayName'] }),
   ]
-  assert.equal(decided(byWorkspace, triage, { workspaceId: guid, select: ['id'] }), undefined)
+  assert.equal(
+    decided(byWorkspace, triage, { read: 'session', workspaceId: guid, select: ['id'] }),
+    undefined,
+  )
   const byCaller = [
     rule('app', { callers: [isApp] }),
     rule('mine', { callers: [isTriage], workspaces: [guid] }),
@@ -98,7 +101,11 @@ test('default and the GUID of a workspace are two workspaces, and "*" is both', 
     [[], []],
   ] as const) {
     for (const workspaceId of ['default', guid, 'lab']) {
-      const name = decided([rule('r', { workspaces })], triage, { workspaceId, select: null })
+      const name = decided([rule('r', { workspaces })], triage, {
+        read: 'session',
+        workspaceId,
+        select: null,
+      })
       assert.equal(name !== undefined, (permitted as readonly string[]).includes(workspaceId), workspaceId)
     }
   }
@@ -107,7 +114,11 @@ test('default and the GUID of a workspace are two workspaces, and "*" is both', 
 test('workspaces are matched exactly: no case, no prefix, no pattern', () => {
   for (const workspaceId of ['Default', 'defaul', 'defaults', guid.toUpperCase(), '']) {
     const rules = [rule('r', { workspaces: ['default', 'd*', guid] })]
-    assert.equal(decided(rules, triage, { workspaceId, select: null }), undefined, workspaceId)
+    assert.equal(
+      decided(rules, triage, { read: 'session', workspaceId, select: null }),
+      undefined,
+      workspaceId,
+    )
   }
 })
 
@@ -122,7 +133,11 @@ test('a rule with select permits its subsets, and never a request that names non
     [['Id'], false],
     [null, false],
   ] as const) {
-    assert.equal(decided(rules, triage, { workspaceId: 'default', select }) !== undefined, is, String(select))
+    assert.equal(
+      decided(rules, triage, { read: 'session', workspaceId: 'default', select }) !== undefined,
+      is,
+      String(select),
+    )
   }
 })
 
@@ -175,7 +190,7 @@ test('whoever lacks only properties is told which there are to ask for', () => {
     rule('elsewhere', { workspaces: [guid], select: ['lastModifiedDateTime'] }),
   ]
   for (const select of [null, ['lastModifiedDateTime'], ['createdDateTime', 'id']]) {
-    const { message, reason } = denial(rules, triage, { workspaceId: 'default', select })
+    const { message, reason } = denial(rules, triage, { read: 'session', workspaceId: 'default', select })
     assert.equal(
       message,
       'You may read these properties only; name them: $select=displayName,id or $select=createdDateTime.',
@@ -189,11 +204,11 @@ test('a denial tells nobody what others may read, nor whether a workspace has ru
   const mine = rule('mine', { callers: [isTriage], workspaces: [guid] })
   const stranger = denial([secret, mine], { issuer: 'entra', subject: 'else' })
   for (const [rules, wanted] of [
-    [[secret, mine], { workspaceId: 'lab', select: null }],
-    [[secret, mine], { workspaceId: 'lab', select: ['displayName'] }],
-    [[secret, mine], { workspaceId: 'no such workspace', select: null }],
-    [[mine], { workspaceId: 'lab', select: null }],
-    [[], { workspaceId: 'lab', select: null }],
+    [[secret, mine], { read: 'session', workspaceId: 'lab', select: null }],
+    [[secret, mine], { read: 'session', workspaceId: 'lab', select: ['displayName'] }],
+    [[secret, mine], { read: 'session', workspaceId: 'no such workspace', select: null }],
+    [[mine], { read: 'session', workspaceId: 'lab', select: null }],
+    [[], { read: 'session', workspaceId: 'lab', select: null }],
   ] as const) {
     const denied = denial(rules, triage, wanted)
     assert.equal(denied.message, stranger.message)
@@ -203,7 +218,7 @@ test('a denial tells nobody what others may read, nor whether a workspace has ru
   assert.equal(denial([mine], triage).reason, 'no rule of this caller names this workspace')
   // Nor do the properties of another caller's rule appear beside one's own.
   const own = rule('own', { callers: [isTriage], workspaces: ['lab'], select: ['displayName'] })
-  const told = denial([secret, own], triage, { workspaceId: 'lab', select: null })
+  const told = denial([secret, own], triage, { read: 'session', workspaceId: 'lab', select: null })
   assert.equal(told.message, 'You may read these properties only; name them: $select=displayName.')
   assert.doesNotMatch(told.reason ?? '', /night-shift/)
 })
@@ -231,7 +246,10 @@ describe('a purge', () => {
   test('is permitted everywhere by a rule without workspaces, which permits no read', () => {
     for (const id of ['default', guid, 'other', null]) assert.equal(purger([ops], id), 'ops')
     assert.equal(decided([ops], triage), undefined)
-    assert.equal(decided([ops], triage, { workspaceId: 'default', select: ['id'] }), undefined)
+    assert.equal(
+      decided([ops], triage, { read: 'session', workspaceId: 'default', select: ['id'] }),
+      undefined,
+    )
   })
 
   test('stays in the workspaces of its rule, of which everything is none', () => {

@@ -68,8 +68,8 @@ const refused: readonly (readonly [what: string, target: string, status: 400 | 4
   ['the root', '/', 404],
   ['a metrics path', '/metrics', 404],
   ['another API of Graph', `/beta/users/${sessionId}`, 404],
-  ['prompts', `${sessionPath}/prompts`, 404],
-  ['the list of sessions', `${workspacePath}/sessions`, 404],
+  ['evaluations of a session', `${sessionPath}/evaluations`, 404],
+  ['a workspace alone', workspacePath, 404],
   ['v1.0', sessionPath.replace('beta', 'v1.0'), 404],
   ['v1.0 with an encoded dot', sessionPath.replace('beta', 'v1%2E0'), 404],
 ]

@@ -6,13 +6,17 @@ import { GatewayError } from '../../src/errors.ts'
 import {
   assertSaneTarget,
   graphTarget,
-  parseSessionRequest,
+  parseReadRequest,
   sessionKey,
   type SessionRequest,
 } from '../../src/session/index.ts'
 import { selectable, sessionRequest, spelling } from './spellings.ts'
 
-const parse = (target: string): SessionRequest => parseSessionRequest(target, selectable)
+function parse(target: string): SessionRequest {
+  const request = parseReadRequest(target, selectable)
+  assert.ok(request.read === 'session')
+  return request
+}
 
 test('every spelling of a question is the same request, with the same key and the same target at Graph', () => {
   const cases = sessionRequest.chain((request) => fc.tuple(fc.constant(request), spelling(request)))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { parsePurgeRequest, parseSessionRequest, sessionKey, sessionKeys } from '../../src/session/index.ts'
+import { parsePurgeRequest, parseReadRequest, sessionKey, sessionKeys } from '../../src/session/index.ts'
 
 const sessionId = 'ecdfb9b3-58f5-457f-a18c-4a477890b252'
 const guid = '17aafe23-ab95-3b37-9546-56dec5ac0218'
@@ -69,7 +69,8 @@ test('the keys of a session are those that questions about it have, all of them,
       const path = `/beta/security/securityCopilot/workspaces/default/sessions/${sessionId}`
       const chosen = selectable.toReversed().filter(() => coins.next().value)
       const query = chosen.length === 0 ? '' : `?$select=${chosen.join(',')}`
-      assert.ok(keys.includes(sessionKey(parseSessionRequest(path + query, selectable))))
+      const request = parseReadRequest(path + query, selectable)
+      assert.ok(request.read === 'session' && keys.includes(sessionKey(request)))
       for (const key of keys) assert.ok(key.startsWith('default/'))
     }),
   )

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import {
   assertSaneTarget,
   InvalidRequest,
-  parseSessionRequest,
+  parseReadRequest,
   UnknownResource,
 } from '../../src/session/index.ts'
 import { selectable } from './spellings.ts'
@@ -68,7 +68,7 @@ const invalid: readonly (readonly [what: string, target: string, message: string
 for (const [what, target, message] of invalid) {
   test(`${what} is 400, and the answer says what is allowed`, () => {
     assert.throws(
-      () => parseSessionRequest(target, selectable),
+      () => parseReadRequest(target, selectable),
       (error) => {
         assert.ok(error instanceof InvalidRequest, String(error))
         assert.deepEqual([error.status, error.code, error.message], [400, 'invalidRequest', message])
@@ -82,9 +82,8 @@ const unknown: readonly (readonly [what: string, target: string])[] = [
   ['a Kelvin sign for a k', `${root}/wor%E2%84%AAspaces/default/sessions/${id}`],
   ['a trailing slash', `${session}/`],
   ['a trailing slash behind parentheses', `${root}/workspaces('default')/sessions('${id}')/`],
-  ['an extra segment', `${session}/evaluations`],
-  ['the prompts of a session', `${session}/prompts`],
-  ['the list of sessions', `${root}/workspaces/default/sessions`],
+  ['an extra segment', `${session}/plugins`],
+  ['the evaluations of a session', `${session}/evaluations`],
   ['the list of sessions, with a trailing slash', `${root}/workspaces/default/sessions/`],
   ['empty keys', `${root}/workspaces('')/sessions('')`],
   ['a key without quotes', `${root}/workspaces(default)/sessions/${id}`],
@@ -101,7 +100,7 @@ const unknown: readonly (readonly [what: string, target: string])[] = [
 for (const [what, target] of unknown) {
   test(`${what} is 404, and the answer says what there is`, () => {
     assert.throws(
-      () => parseSessionRequest(target, selectable),
+      () => parseReadRequest(target, selectable),
       (error) => {
         assert.ok(error instanceof UnknownResource, String(error))
         assert.deepEqual([error.status, error.code], [404, 'unknownPath'])
@@ -116,7 +115,7 @@ for (const [what, target] of unknown) {
 }
 
 test('the names in a refusal are the ones this gateway was configured with', () => {
-  assert.throws(() => parseSessionRequest(`${session}?$select=displayName`, ['id', 'ownerId']), {
+  assert.throws(() => parseReadRequest(`${session}?$select=displayName`, ['id', 'ownerId']), {
     message: '$select takes a comma-separated list of these names, without spaces: id, ownerId.',
   })
 })

@@ -19,14 +19,19 @@ const select = fc.option(
 
 /** In canonical form. */
 export const sessionRequest: fc.Arbitrary<SessionRequest> = fc.record(
-  { workspaceId: fc.oneof(fc.constant('default'), guid, identifier), sessionId: guid, select },
+  {
+    read: fc.constant('session' as const),
+    workspaceId: fc.oneof(fc.constant('default'), guid, identifier),
+    sessionId: guid,
+    select,
+  },
   { noNullPrototype: true },
 )
 
 const guidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Letters in upper or lower case at random. */
-function anyCase(text: string): fc.Arbitrary<string> {
+export function anyCase(text: string): fc.Arbitrary<string> {
   return fc
     .array(fc.boolean(), { minLength: text.length, maxLength: text.length })
     .map((upper) =>
