@@ -55,7 +55,7 @@ test('the page on audit records names every field, and no other', () => {
             rule: 'r',
             status: 200,
             refusal: { code: 'c', reason: 'r' },
-            isWithheld: true,
+            fate: 'withheld',
             outcome: 'hit',
             graphFailure: 'f',
             trip: { clientRequestId: 'c', requestId: 'r' },
@@ -67,6 +67,29 @@ test('the page on audit records names every field, and no other', () => {
     ),
     chain.seal(
       format.request({ action: 'read', time: 0, durationMs: 1, requestId: 'a', peer: {}, status: 401 }, 1),
+    ),
+    chain.seal(
+      format.request(
+        {
+          action: 'read',
+          time: 0,
+          durationMs: 1,
+          requestId: 'a',
+          peer: {},
+          asked: {
+            operation: 'prompt.list',
+            workspaceId: 'default',
+            resources: [{ type: 'session', uid: 's' }],
+            select: null,
+            isFiltered: true,
+            top: 1,
+            isNextPage: true,
+          },
+          status: 200,
+          fate: 'cut',
+        },
+        1,
+      ),
     ),
   ]
   const inRecords = new Set(lines.flatMap((line) => pathsOf(JSON.parse(line))))

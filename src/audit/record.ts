@@ -7,71 +7,8 @@
  * @module
  */
 
+import type { AuditCaller, AuditRecord, Repeated } from './facts.ts'
 import { quote, quoteShort } from './text.ts'
-
-export interface AuditCaller {
-  readonly issuer: string
-  readonly subject: string
-  readonly tokenId?: string
-  readonly workload?: {
-    readonly namespace: string
-    readonly serviceAccount: string
-    readonly pod?: string
-  }
-}
-
-export interface AuditRecord {
-  readonly action: 'read' | 'purge'
-  /** Epoch milliseconds at which the request arrived. */
-  readonly time: number
-  readonly durationMs: number
-  /** Ours; also in the answer's `request-id`. */
-  readonly requestId: string
-  /** The caller's `client-request-id`, if it sent one; letters, digits, `.`, `_` and `-`. */
-  readonly clientRequestId?: string | undefined
-  readonly method?: string | undefined
-  /** The socket's other end, or whom trusted proxies saw at theirs. */
-  readonly peer: {
-    readonly ip?: string | undefined
-    readonly port?: number | undefined
-    readonly proxies?: readonly string[] | undefined
-  }
-  /** The same object for the same caller, request after request: what it becomes is made once. */
-  readonly caller?: AuditCaller | undefined
-  /** Ids and names of the canonical form: nothing in them needs escaping. */
-  readonly asked?:
-    | {
-        /** `null`, in a purge: every one. */
-        readonly workspaceId: string | null
-        readonly sessionId: string | null
-        /** `null`: every property. Absent in a purge. */
-        readonly select?: readonly string[] | null
-      }
-    | undefined
-  /** The access rule that permitted the request. */
-  readonly rule?: string | undefined
-  /** HTTP status of the answer; 499 when the caller left before it. */
-  readonly status: number
-  /** What went wrong, with a code for programs and a reason for people. */
-  readonly refusal?: { readonly code: string; readonly reason?: string | undefined } | undefined
-  /** An answer that has a record already did not leave after all. */
-  readonly isWithheld?: boolean | undefined
-  /** How the cache came by the answer. */
-  readonly outcome?: string | undefined
-  /** Why the answer is a last resort: the code of Graph's failure. */
-  readonly graphFailure?: string | undefined
-  /** The trip to Graph that brought or confirmed the answer, perhaps long ago. */
-  readonly trip?: { readonly clientRequestId: string; readonly requestId?: string } | undefined
-  /** So many alike, of which this is the first. */
-  readonly repeated?: Repeated | undefined
-}
-
-export interface Repeated {
-  readonly count: number
-  /** Epoch milliseconds of the first and of the last. */
-  readonly from: number
-  readonly until: number
-}
 
 /** What stands in every record of one process. */
 export interface Origin {
@@ -140,13 +77,13 @@ export function createRecordFormat({ version, tenantId, hostName }: Origin): Rec
       (refusal?.reason === undefined ? '' : `"status_detail":${quoteShort(refusal.reason)},`) +
       `"duration":${Math.round(record.durationMs)},${repeatedPart(record.repeated)}` +
       `"actor":{${callerPart(record.caller)}${authorizationPart(record)}},` +
-      `"api":{"operation":"${asked === undefined ? 'unknown' : operations[action]}","version":"beta",` +
-      `"service":{"name":"Microsoft Graph"},"request":{"uid":"${requestId}"${selectPart(asked?.select)}},` +
+      `"api":{"operation":"${operationOf(record)}","version":"beta",` +
+      `"service":{"name":"Microsoft Graph"},"request":{"uid":"${requestId}"${dataPart(asked)}},` +
       `"response":{"code":${status}${refusal === undefined ? '' : `,"error":"${refusal.code}"`}}},` +
       (method === undefined ? '' : `"http_request":{"http_method":"${method}"},`) +
       `"http_response":{"code":${status}},${peerPart(peer)}${resourcePart(record)}` +
       `${metadata}${sequence}${clientRequestId === undefined ? '' : `,"correlation_uid":"${clientRequestId}"`}},` +
-      `"unmapped":{"cache":"${outcome ?? 'none'}"${tripPart(record)}${record.isWithheld === true ? ',"withheld":true' : ''}`
+      `"unmapped":{"cache":"${outcome ?? 'none'}"${tripPart(record)}${record.fate === undefined ? '' : `,"${record.fate}":true`}`
     )
   }
 
@@ -190,9 +127,20 @@ function authorizationPart({ rule, refusal }: AuditRecord): string {
   return refusal?.code === 'accessDenied' ? ',"authorizations":[{"decision":"denied"}]' : ''
 }
 
-function selectPart(select: readonly string[] | null | undefined): string {
-  if (select === undefined) return ''
-  return `,"data":{"select":[${(select ?? ['*']).map((name) => `"${name}"`).join(',')}]}`
+function operationOf({ action, asked }: AuditRecord): string {
+  if (asked === undefined) return 'unknown'
+  return 'operation' in asked ? asked.operation : operations[action]
+}
+
+function dataPart(asked: AuditRecord['asked']): string {
+  if (asked?.select === undefined) return ''
+  const select = `"select":[${(asked.select ?? ['*']).map((name) => `"${name}"`).join(',')}]`
+  if (!('operation' in asked)) return `,"data":{${select}}`
+  const { isFiltered, top, isNextPage } = asked
+  return (
+    `,"data":{${select}${isFiltered ? ',"filtered":true' : ''}` +
+    `${top === undefined ? '' : `,"top":${top}`}${isNextPage ? ',"next_page":true' : ''}}`
+  )
 }
 
 function peerPart({ ip, port, proxies }: AuditRecord['peer']): string {
@@ -203,6 +151,13 @@ function peerPart({ ip, port, proxies }: AuditRecord['peer']): string {
 
 function resourcePart({ action, asked }: AuditRecord): string {
   if (asked === undefined) return ''
+  if ('operation' in asked) {
+    const namespace = asked.workspaceId ?? '*'
+    const all = asked.resources.map(
+      ({ type, uid }) => `{"type":"Security Copilot ${type}","uid":"${uid}","namespace":"${namespace}"}`,
+    )
+    return `"resources":[${all.join(',')}],`
+  }
   const { workspaceId, sessionId } = asked
   const type = action === 'purge' ? 'Cached session' : 'Security Copilot session'
   return `"resources":[{"type":"${type}","uid":"${sessionId ?? '*'}","namespace":"${workspaceId ?? '*'}"}],`

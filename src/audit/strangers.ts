@@ -6,7 +6,7 @@
  */
 
 import type { Clock } from '../clock.ts'
-import type { AuditRecord } from './record.ts'
+import type { AuditRecord } from './facts.ts'
 
 export interface Strangers {
   note(record: AuditRecord): void

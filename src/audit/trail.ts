@@ -12,13 +12,8 @@ import type { Clock } from '../clock.ts'
 import { type Chain, closeLine, type Link } from './chain.ts'
 import { createCommit } from './commit.ts'
 import { AuditUnavailable } from './errors.ts'
-import {
-  type AuditRecord,
-  longestRecord,
-  type OpenLine,
-  type RecordFormat,
-  type TrailEvent,
-} from './record.ts'
+import type { AuditRecord } from './facts.ts'
+import { longestRecord, type OpenLine, type RecordFormat, type TrailEvent } from './record.ts'
 import type { Sink } from './sink.ts'
 import { createStrangers } from './strangers.ts'
 

@@ -39,8 +39,25 @@ const most: AuditRecord = {
   outcome: 'lastResort',
   graphFailure: 'graphUnavailable',
   trip: { clientRequestId: 'dfd2bc01-d69c-4252-b7d0-2985bb30dc28', requestId: 'g'.repeat(64) },
-  isWithheld: true,
+  fate: 'withheld',
   repeated: { count: 3, from: 1, until: 2 },
+}
+const evaluations: AuditRecord = {
+  ...most,
+  asked: {
+    operation: 'evaluation.list',
+    workspaceId: 'default',
+    resources: [
+      { type: 'session', uid: sessionId },
+      { type: 'prompt', uid: 'p-1' },
+      { type: 'evaluation', uid: '*' },
+    ],
+    select: null,
+    isFiltered: true,
+    top: 10,
+    isNextPage: true,
+  },
+  fate: 'cut',
 }
 const events: readonly TrailEvent[] = (
   ['chain.open', 'chain.close', 'chain.checkpoint', 'requests.refused', 'records.lost'] as const
@@ -62,6 +79,7 @@ describe('a record', () => {
     ['with everything known', most],
     ['of a purge of everything', { ...most, action: 'purge', asked: { workspaceId: null, sessionId: null } }],
     ['of a method that OCSF does not know', { ...most, method: 'PROPFIND' }],
+    ['of a list', evaluations],
     ['of every property', { ...most, asked: { workspaceId: 'default', sessionId, select: null } }],
   ]
   for (const [what, record] of kinds) {
@@ -126,6 +144,29 @@ describe('a record', () => {
       graphRequestId: 'g'.repeat(64),
       withheld: true,
     })
+  })
+
+  test('of a list names what the list belongs to, and how it was asked but for the words of a filter', () => {
+    const { operation, workspace, resources, select, filtered, top, nextPage, cut, withheld } =
+      recordedIn(lineOf(evaluations)) ?? {}
+    assert.deepEqual(
+      { operation, workspace, resources, select, filtered, top, nextPage, cut, withheld },
+      {
+        operation: 'evaluation.list',
+        workspace: 'default',
+        resources: [
+          `Security Copilot session ${sessionId}`,
+          'Security Copilot prompt p-1',
+          'Security Copilot evaluation *',
+        ],
+        select: ['*'],
+        filtered: true,
+        top: 10,
+        nextPage: true,
+        cut: true,
+        withheld: undefined,
+      },
+    )
   })
 
   test('is one line of printable ASCII that says the same again, whatever a token or a client holds', () => {

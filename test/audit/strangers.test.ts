@@ -118,7 +118,7 @@ describe('refusals of nobody in particular', () => {
   test('of nobody in particular nothing is amended', async () => {
     const { trail, sink, record, records } = made()
     sink.flow()
-    trail.amend(record({ ...because('expired'), status: 499, isWithheld: true }))
+    trail.amend(record({ ...because('expired'), status: 499, fate: 'withheld' }))
     await turns()
     assert.deepEqual(records(), [])
   })

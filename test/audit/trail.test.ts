@@ -86,7 +86,7 @@ describe('a trail that answers wait for', () => {
     for (let n = 0; n < 2; n += 1) held.push(trail.record(record()))
     while (trail.pendingBytes < 2 * 1024 + 1) held.push(trail.record(record()))
     assert.throws(() => trail.admit(), isRefusal)
-    trail.amend({ ...first, status: 499, isWithheld: true })
+    trail.amend({ ...first, status: 499, fate: 'withheld' })
     sink.flow()
     await Promise.all(held)
     await turn()
@@ -165,7 +165,7 @@ describe('a trail with best-effort', () => {
       await trail.record(record())
       given += 1
     }
-    trail.amend(record({ status: 499, isWithheld: true }))
+    trail.amend(record({ status: 499, fate: 'withheld' }))
     assert.ok(trail.pendingBytes <= 64 * 1024)
     assert.deepEqual(told.filter((what) => what === 'missed').length, 2)
     sink.flow()

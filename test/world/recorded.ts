@@ -9,6 +9,7 @@ export function recordedIn(line: string): Line | undefined {
   const { actor, api, metadata, unmapped, resources = [], http_request: asked, src_endpoint: peer } = event
   if (String(api.operation).startsWith('audit.')) return undefined
   const [resource] = resources
+  const isOther = !['session.get', 'cache.purge', 'unknown'].includes(api.operation)
   const [authorization] = actor.authorizations ?? []
   const flat: Line = {
     action: { 2: 'read', 99: 'purge' }[Number(event['activity_id'])],
@@ -26,8 +27,13 @@ export function recordedIn(line: string): Line | undefined {
     serviceAccount: actor.user.uid === undefined ? undefined : actor.user.name,
     pod: actor.app_name,
     workspace: resource?.namespace,
-    session: resource?.uid,
+    session: isOther ? undefined : resource?.uid,
+    operation: isOther ? api.operation : undefined,
+    resources: isOther ? resources.map(({ type, uid }: Line) => `${type} ${uid}`) : undefined,
     select: api.request.data?.select,
+    filtered: api.request.data?.filtered,
+    top: api.request.data?.top,
+    nextPage: api.request.data?.next_page,
     rule: authorization?.policy?.name,
     status: Number(event['status_code']),
     refusal: api.response.error,
@@ -37,6 +43,7 @@ export function recordedIn(line: string): Line | undefined {
     graphClientRequestId: unmapped.graph?.client_request_id,
     graphRequestId: unmapped.graph?.request_id,
     withheld: unmapped.withheld,
+    cut: unmapped.cut,
   }
   return Object.fromEntries(Object.entries(flat).filter(([, value]) => value !== undefined))
 }
