@@ -149,13 +149,19 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   })
   const { selectable } = config.graph
   const rooms = { callers, selectable, access, cache, graph, trail, clock, log, flood, peerOf, metrics }
+  const links = {
+    graphOrigin: config.graph.endpoint,
+    publicUrl: config.server.publicUrl,
+    isSecure: tls !== undefined,
+    maxStreamedBytes: config.graph.maxStreamed,
+  }
   const onFault = (error: unknown): void => {
     if (flood.admits('error', 'fault')) log.error({ err: error }, 'a request met a fault of the gateway')
   }
 
   const shedding = createShedding({ trail, clock, log, flood, peerOf, leaving: connections.leaving })
   const publicServer = createPublicServer({
-    journey: createJourney(rooms),
+    journey: createJourney({ ...rooms, links }),
     tls,
     connections,
     shedding,

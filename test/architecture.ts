@@ -44,6 +44,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   '@peculiar/x509': ['emulator'],
   commander: ['main'],
   express: ['http'],
+  'http-proxy-middleware': ['graph'],
   jose: ['callers', 'token', 'emulator'],
   'lru-cache': ['access', 'cache', 'callers'],
   pino: ['telemetry'],

@@ -13,15 +13,20 @@ import type { SessionQuestion } from './question.ts'
 import { GraphAnswerInvalid } from './errors.ts'
 
 /** @throws {GraphAnswerInvalid} */
-export function assertSessionAnswer(response: OutboundResponse, question: SessionQuestion): void {
-  const coding = response.headers['content-encoding']
+export function assertJson({ headers }: Pick<OutboundResponse, 'headers'>): void {
+  const coding = headers['content-encoding']
   if (coding !== undefined && coding !== 'identity') {
     throw invalid(`it is encoded (${String(coding).slice(0, 40)}), which was not asked for`)
   }
-  const type = response.headers['content-type']
+  const type = headers['content-type']
   if (typeof type !== 'string' || !/^application\/json\s*(;|$)/i.test(type)) {
     throw invalid(`its content type is not JSON: ${String(type).slice(0, 80)}`)
   }
+}
+
+/** @throws {GraphAnswerInvalid} */
+export function assertSessionAnswer(response: OutboundResponse, question: SessionQuestion): void {
+  assertJson(response)
   const session = parseJsonObject(response.body)
   if (session === undefined) throw invalid(`its ${response.body.length} bytes are no JSON object`)
   const id = session['id']

@@ -1,23 +1,16 @@
 /**
- * The one door to Graph for session reads: a turn in the line, token, fixed headers, one deadline over all of it.
- *
- * Nothing of the caller's request comes this far but the canonical question.
+ * The one door to Graph. Two lanes go through it, with the same line, token, headers and deadline: sessions, which are
+ * read whole and checked, since they are kept; and everything else, which is passed on as it comes.
  *
  * @module
  */
 
-import { randomUUID } from 'node:crypto'
-import type { Clock } from '../clock.ts'
-import type { GatewayError } from '../errors.ts'
-import { type Outbound, OutboundFailure, type OutboundResponse } from '../outbound/index.ts'
-import { type TokenProvider, TokenUnavailable } from '../token/index.ts'
-import { GraphTimedOut, TripCancelled } from './errors.ts'
-import type { Pass } from './gate.ts'
-import type { Line } from './line.ts'
-import type { Boarding, SessionAnswer, SessionQuestion, SessionUnchanged, Trip } from './question.ts'
-import { requestIdOf } from './response.ts'
-import type { RetryBudget } from './retries.ts'
-import { type Verdict, verdictOn, verdictOnFailure } from './verdict.ts'
+import type { Outbound } from '../outbound/index.ts'
+import { assertSessionAnswer } from './check.ts'
+import { createPassThrough, type PassedOn } from './pass-through.ts'
+import type { Boarding, SessionAnswer, SessionQuestion, SessionUnchanged } from './question.ts'
+import { representationHeaders, validatorOf } from './response.ts'
+import { createTrips, type Errand, type TripsOptions } from './trips.ts'
 
 export interface GraphClient {
   /**
@@ -27,154 +20,51 @@ export interface GraphClient {
    *   TripCancelled | TokenUnavailable}
    */
   readSession(question: SessionQuestion, boarding: Boarding): Promise<SessionAnswer | SessionUnchanged>
+  /**
+   * Any other read, its body still on its way. It must be read to its end or destroyed.
+   *
+   * @param target canonical
+   * @throws what `readSession` does, and GraphRejectedQuery
+   */
+  passOn(target: string, boarding: Boarding): Promise<PassedOn>
 }
 
-export interface GraphClientOptions {
+export interface GraphClientOptions extends TripsOptions {
   /** As in `https://graph.microsoft.com`. */
   readonly origin: string
-  /** A trip in all: its turn, token, both tries. */
-  readonly deadlineMs: number
+  /** Of a session. */
   readonly maxBodyBytes: number
   readonly outbound: Outbound
-  readonly tokens: TokenProvider
-  readonly line: Line
-  readonly retries: RetryBudget
-  readonly clock: Clock
-  readonly observer: GraphObserver
 }
-
-export interface GraphObserver {
-  /** @param outcome Graph's status, or the RFC 9209 name of what failed */
-  called(outcome: number | string, trip: Trip, durationMs: number): void
-  /** One more try would have made sense. */
-  retried(isWithinBudget: boolean): void
-  /** Graph says that our application lacks the role. */
-  roleMissing(trip: Trip): void
-}
-
-/** A second try is for what may have been chance. */
-const tries = 2
-const tokenRetryMs = 1_000
 
 export function createGraphClient(options: GraphClientOptions): GraphClient {
-  const { origin, deadlineMs, maxBodyBytes, outbound, tokens, line, retries, clock, observer } = options
+  const { origin, maxBodyBytes, outbound } = options
+  const trips = createTrips(options)
+  const passThrough = createPassThrough(options)
 
-  async function readSession(
-    question: SessionQuestion,
-    boarding: Boarding,
-  ): Promise<SessionAnswer | SessionUnchanged> {
-    const deadline = clock.monotonic() + deadlineMs
-    const entering = {
-      deadline,
-      cancelled: boarding.cancelled,
-      get isAwaited() {
-        return boarding.isAwaited
+  function sessionErrand(question: SessionQuestion): Errand<SessionAnswer | SessionUnchanged> {
+    const { target, validator } = question
+    return {
+      headers: validator === undefined ? {} : { 'if-none-match': validator },
+      ask: (call) => outbound.send({ origin, target, method: 'GET', maxBodyBytes, ...call }),
+      accept(response, trip) {
+        assertSessionAnswer(response, question)
+        return {
+          status: 200,
+          headers: representationHeaders(response),
+          body: response.body.toString('latin1'),
+          ...validatorOf(response),
+          trip,
+        }
       },
-    }
-    let failure: GatewayError | undefined
-    let isOfBudget = false
-    for (let tryNumber = 1; ; tryNumber += 1) {
-      const pass = await line.enter(entering).catch((refusal: unknown) => {
-        if (isOfBudget) retries.giveBack()
-        // What Graph itself has said says more.
-        throw failure ?? refusal
-      })
-      if (tryNumber === 1) retries.called()
-      if (isOfBudget) observer.retried(true)
-      try {
-        const verdict = await tryOnce(question, boarding, { deadline, pass, isRetry: tryNumber > 1 })
-        if ('answer' in verdict) return verdict.answer
-        failure = verdict.retryable
-        isOfBudget = verdict.isAskedFor === undefined
-        const isPossible = tryNumber < tries && clock.monotonic() < deadline
-        // A failure that another try follows is not told to the gate: it may have been chance.
-        if (isPossible && (!isOfBudget || mayTryAgain(pass))) continue
-        pass.failed()
-        throw failure
-      } catch (error) {
-        // For want of time, and Graph has said something before.
-        throw isOfBudget && error instanceof GraphTimedOut ? failure : error
-      } finally {
-        pass.abandoned()
-      }
+      absent: (status, errorCode, trip) => ({ status, headers: [], body: '', errorCode, trip }),
+      unchanged: validator === undefined ? undefined : (trip) => ({ status: 304, trip }),
+      isCallersQuery: false,
     }
   }
 
-  function mayTryAgain(pass: Pass): boolean {
-    // A probe finds out about Graph, and once is enough for that.
-    if (pass.isProbe) return false
-    const isWithinBudget = retries.take()
-    if (!isWithinBudget) observer.retried(false)
-    return isWithinBudget
+  return {
+    readSession: (question, boarding) => trips.travel(sessionErrand(question), boarding),
+    passOn: (target, boarding) => trips.travel(passThrough.errand(target), boarding),
   }
-
-  async function tryOnce(
-    question: SessionQuestion,
-    boarding: Boarding,
-    {
-      deadline,
-      pass,
-      isRetry,
-    }: { readonly deadline: number; readonly pass: Pass; readonly isRetry: boolean },
-  ): Promise<Verdict> {
-    const token = await inTime(tokens.get(), deadline, boarding.cancelled)
-    boarding.departs()
-    const clientRequestId = randomUUID()
-    const startedAt = clock.monotonic()
-    let response: OutboundResponse
-    try {
-      response = await outbound.send({
-        origin,
-        target: question.target,
-        method: 'GET',
-        headers: {
-          authorization: `Bearer ${token}`,
-          accept: 'application/json',
-          'accept-encoding': 'identity',
-          'client-request-id': clientRequestId,
-          'user-agent': 'session-gateway',
-          ...(question.validator === undefined ? {} : { 'if-none-match': question.validator }),
-        },
-        deadlineMs: Math.max(0, deadline - startedAt),
-        maxBodyBytes,
-        // Of the connections that are kept, others may be as bad as the one before.
-        onNewConnection: isRetry,
-      })
-    } catch (error) {
-      if (!(error instanceof OutboundFailure)) throw error
-      observer.called(error.kind, { clientRequestId }, clock.monotonic() - startedAt)
-      // Where its turn came late that is why, and Graph need not have failed.
-      if (error.kind === 'http_response_timeout' && deadline - startedAt < deadlineMs / 2) pass.abandoned()
-      return verdictOnFailure(error, pass)
-    }
-    const trip: Trip = { clientRequestId, ...requestIdOf(response) }
-    observer.called(response.status, trip, clock.monotonic() - startedAt)
-    return verdictOn(response, question, {
-      trip,
-      token,
-      pass,
-      now: clock.now(),
-      rejectToken: () => tokens.reject(token),
-      roleMissing: () => observer.roleMissing(trip),
-    })
-  }
-
-  /** Waiting for a token is part of the trip, and so of its deadline; and nobody may want it any more. */
-  async function inTime<T>(waited: Promise<T>, deadline: number, cancelled: AbortSignal): Promise<T> {
-    const { promise: ended, reject } = Promise.withResolvers<never>()
-    const cancelTimer = clock.after(deadline - clock.monotonic(), () =>
-      reject(new TokenUnavailable(tokenRetryMs, 'the token exchange took longer than graph.deadline')),
-    )
-    cancelled.addEventListener('abort', () => reject(new TripCancelled()), { once: true })
-    try {
-      const value = await Promise.race([waited, ended])
-      // It may have been called off in the moment in which the token came.
-      if (cancelled.aborted) throw new TripCancelled()
-      return value
-    } finally {
-      cancelTimer()
-    }
-  }
-
-  return { readSession }
 }

@@ -1,10 +1,13 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError, withoutTokens } from '../errors.ts'
 import type { FailureKind } from '../outbound/index.ts'
 
 /** After one failed trip the same question rests for so long, and longer each time it fails again. */
 const firstBackOffMs = 1_000
 /** What was refused would be refused again. */
 const refusedBackOffMs = 10_000
+
+/** Of what Graph says, in characters. */
+const longestSaid = 300
 
 /** Graph asked this application to slow down, or has failed too often just now: it is not asked for a while. */
 export class GraphThrottled extends GatewayError {
@@ -51,6 +54,17 @@ export class GraphRefused extends GatewayError {
     this.allowsLastResort = receivedStatus === 401
     this.backOffMs = this.allowsLastResort ? firstBackOffMs : refusedBackOffMs
     this.receivedStatus = receivedStatus
+  }
+}
+
+/** Graph makes nothing of a query that it alone can judge: a filter, or where a page begins. */
+export class GraphRejectedQuery extends GatewayError {
+  override readonly code = 'graphRejectedQuery'
+  override readonly status = 400
+
+  /** @param said Graph's own words */
+  constructor(said: string, reason: string) {
+    super(`Microsoft Graph rejects this query: ${withoutTokens(said).slice(0, longestSaid)}`, reason)
   }
 }
 

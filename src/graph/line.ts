@@ -13,15 +13,21 @@ import type { Gate, Pass } from './gate.ts'
 
 export interface Line {
   /**
-   * Waits for its turn. Whoever has it must report exactly one outcome.
+   * Waits for its turn. Whoever has it must report one outcome, or that it has begun and then one.
    *
    * @throws {GraphThrottled} the gate is shut, and for too long to wait for it
    * @throws {GraphBusy} its turn would come too late, or too many wait already
    * @throws {TripCancelled}
    */
-  enter(trip: Entering): Promise<Pass>
+  enter(trip: Entering): Promise<Turn>
   readonly underWay: number
   readonly waiting: number
+}
+
+/** A pass, and one of the places for those under way; whatever is reported gives the place to the next. */
+export interface Turn extends Pass {
+  /** Graph has answered, and the rest of its answer is still to come: its place is not free yet. */
+  begun(): void
 }
 
 export interface Entering {
@@ -39,7 +45,7 @@ export interface LineOptions {
 }
 
 interface Waiter {
-  go(pass: Pass): void
+  go(turn: Turn): void
   giveUp(refusal: GraphThrottled | GraphBusy): void
 }
 
@@ -54,7 +60,7 @@ export function createLine({ gate, clock, mostAtOnce, mostWaiting }: LineOptions
   const waiting = new Set<Waiter>()
   let cancelOpening = (): void => {}
 
-  function depart(): Pass {
+  function depart(): Turn {
     const pass = gate.enter()
     const departedAt = clock.monotonic()
     let isBack = false
@@ -72,6 +78,7 @@ export function createLine({ gate, clock, mostAtOnce, mostWaiting }: LineOptions
     }
     return {
       isProbe: pass.isProbe,
+      begun: () => pass.served(),
       served: () => thenBack(pass.served()),
       failed: () => thenBack(pass.failed()),
       throttled: (retryAfterMs) => thenBack(pass.throttled(retryAfterMs)),
@@ -107,7 +114,7 @@ export function createLine({ gate, clock, mostAtOnce, mostWaiting }: LineOptions
     return untilItsTurnMs < leftMs ? leftMs : 0
   }
 
-  function wait(trip: Entering, patienceMs: number): Promise<Pass> {
+  function wait(trip: Entering, patienceMs: number): Promise<Turn> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         waiting.delete(waiter)
@@ -115,9 +122,9 @@ export function createLine({ gate, clock, mostAtOnce, mostWaiting }: LineOptions
         trip.cancelled.removeEventListener('abort', cancel)
       }
       const waiter: Waiter = {
-        go(pass) {
+        go(turn) {
           leave()
-          resolve(pass)
+          resolve(turn)
         },
         giveUp(why) {
           leave()

@@ -6,30 +6,46 @@
 
 import type { GatewayError } from '../errors.ts'
 import { type OutboundFailure, type OutboundResponse, retryAfterMs } from '../outbound/index.ts'
-import { assertSessionAnswer } from './check.ts'
-import { GraphAnswerInvalid, GraphFailed, GraphRefused, GraphThrottled, GraphTimedOut } from './errors.ts'
-import type { Pass } from './gate.ts'
-import { longestAtGateMs } from './line.ts'
-import type { SessionAnswer, SessionQuestion, SessionUnchanged, Trip } from './question.ts'
 import {
-  describe,
-  errorCodeOf,
-  errorOf,
-  isGraphsError,
-  representationHeaders,
-  validatorOf,
-} from './response.ts'
+  GraphAnswerInvalid,
+  GraphFailed,
+  GraphRefused,
+  GraphRejectedQuery,
+  GraphThrottled,
+  GraphTimedOut,
+} from './errors.ts'
+import type { Pass } from './gate.ts'
+import { longestAtGateMs, type Turn } from './line.ts'
+import type { Trip } from './question.ts'
+import { describe, errorCodeOf, errorOf, isGraphsError } from './response.ts'
 
-export type Verdict =
-  | { readonly answer: SessionAnswer | SessionUnchanged }
+/** What answers make sense, and what becomes of them. */
+export interface Expectation<A> {
+  /**
+   * A 200.
+   *
+   * @throws {GraphAnswerInvalid} not one to be passed on
+   */
+  accept(response: OutboundResponse, trip: Trip): A
+  absent(status: 404 | 410, errorCode: string, trip: Trip): A
+  /** What is held still holds; not set where nothing is. */
+  readonly unchanged: ((trip: Trip) => A) | undefined
+  /** Whether there is something in the query that only Graph can judge. */
+  readonly isCallersQuery: boolean
+  /** Whether the rest of a 200 is still to come. */
+  readonly arriving?: unknown
+}
+
+export type Verdict<A> =
+  | { readonly answer: A }
   /** Worth another try: one that Graph itself asks for, or one for what may have been chance. */
   | { readonly retryable: GatewayError; readonly isAskedFor?: true }
 
 /** 408, 421, 425, 431: of the connection, or of the moment (RFC 9110 §15.5, RFC 8470, RFC 6585). */
-const saysNothingOfTheSession: ReadonlySet<number> = new Set([408, 421, 425, 431])
+const saysNothingOfWhatWasAsked: ReadonlySet<number> = new Set([408, 421, 425, 431])
 
 /** @throws {GraphTimedOut | GraphAnswerInvalid | GraphFailed} what another try would not mend */
-export function verdictOnFailure(failure: OutboundFailure, pass: Pass): Verdict {
+export function verdictOnFailure(failure: OutboundFailure, pass: Pass): Verdict<never> {
   switch (failure.kind) {
     case 'http_response_timeout':
       pass.failed()
@@ -59,7 +75,7 @@ export interface Circumstances {
   readonly trip: Trip
   /** What Graph was asked with. */
   readonly token: string
-  readonly pass: Pass
+  readonly turn: Turn
   /** Epoch milliseconds. */
   readonly now: number
   /** @returns whether another token may be had */
@@ -67,16 +83,19 @@ export interface Circumstances {
   readonly roleMissing: () => void
 }
 
-/** @throws {GraphThrottled | GraphAnswerInvalid | GraphRefused | GraphFailed} what another try would not mend */
-export function verdictOn(
+/**
+ * @throws {GraphThrottled | GraphAnswerInvalid | GraphRefused | GraphRejectedQuery | GraphFailed} what another try would
+ *   not mend
+ */
+export function verdictOn<A>(
   response: OutboundResponse,
-  question: SessionQuestion,
-  { trip, token, pass, now, rejectToken, roleMissing }: Circumstances,
-): Verdict {
+  expected: Expectation<A>,
+  { trip, token, turn, now, rejectToken, roleMissing }: Circumstances,
+): Verdict<A> {
   const { status } = response
   const wait = retryAfterMs(response.headers['retry-after'], now)
   if (status === 429 || (status === 503 && wait !== undefined)) {
-    const shutForMs = pass.throttled(wait)
+    const shutForMs = turn.throttled(wait)
     const reason = `Graph answered ${status} (${trip.clientRequestId})`
     const throttled = new GraphThrottled(Math.max(1, shutForMs), reason, status)
     if (shutForMs > longestAtGateMs) throw throttled
@@ -86,26 +105,16 @@ export function verdictOn(
     const reason = describe(response, trip, token)
     return { retryable: new GraphFailed('http_request_error', reason, { receivedStatus: status }) }
   }
-  pass.served()
-  if (status === 200) {
-    assertSessionAnswer(response, question)
-    return {
-      answer: {
-        status,
-        headers: representationHeaders(response),
-        body: response.body.toString('latin1'),
-        ...validatorOf(response),
-        trip,
-      },
-    }
-  }
-  if (status === 304 && question.validator !== undefined) return { answer: { status, trip } }
+  if (status === 200 && expected.arriving !== undefined) turn.begun()
+  else turn.served()
+  if (status === 200) return { answer: expected.accept(response, trip) }
+  if (status === 304 && expected.unchanged !== undefined) return { answer: expected.unchanged(trip) }
   if (status === 404 || status === 410) {
     // A front door's error page says nothing about the session.
     if (!isGraphsError(response)) {
       throw new GraphAnswerInvalid(`a ${status} that is not one of Graph's errors`, status)
     }
-    return { answer: { status, headers: [], body: '', errorCode: errorCodeOf(response), trip } }
+    return { answer: expected.absent(status, errorCodeOf(response), trip) }
   }
   if (status === 401) {
     const refused = new GraphRefused(describe(response, trip, token), status)
@@ -115,7 +124,13 @@ export function verdictOn(
   if (status === 403 && /missing application roles/i.test(errorOf(response).message)) {
     roleMissing()
   }
-  if (saysNothingOfTheSession.has(status)) {
+  if (status === 400 && expected.isCallersQuery && isGraphsError(response)) {
+    throw new GraphRejectedQuery(
+      errorOf(response).message.replaceAll(token, ''),
+      describe(response, trip, token),
+    )
+  }
+  if (saysNothingOfWhatWasAsked.has(status)) {
     throw new GraphFailed('http_request_error', describe(response, trip, token), { receivedStatus: status })
   }
   if (status === 403 || (status >= 400 && isGraphsError(response))) {

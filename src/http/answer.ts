@@ -4,12 +4,15 @@
  * @module
  */
 
+import type { Readable } from 'node:stream'
 import { type Found, NotCached } from '../cache/index.ts'
 import { Unauthenticated } from '../callers/index.ts'
 import type { GatewayError } from '../errors.ts'
+import type { PassedOn } from '../graph/index.ts'
 import { etagMatches } from './conditional.ts'
 import { MethodNotAllowed } from './errors.ts'
 import type { Exchange } from './exchange.ts'
+import type { Passing } from './passing.ts'
 
 export interface Answer {
   readonly status: number
@@ -19,8 +22,31 @@ export interface Answer {
   readonly body: string
 }
 
+/** Its body is still on its way. */
+export interface PassingAnswer extends Omit<Answer, 'body'> {
+  readonly body: Passing
+}
+
 /** The name by which this cache and proxy speaks of itself (RFC 9211 §2, RFC 9209 §2). */
 const self = 'session-gateway'
+
+/** An answer of Graph's that is passed on while it comes; 404 and 410 in our envelope. */
+export function answerPassedOn(
+  exchange: Exchange,
+  passed: PassedOn,
+  passing: (body: Readable) => Passing,
+): Answer | PassingAnswer {
+  const telling = ['cache-status', `${self}; fwd=bypass; fwd-status=${passed.status}`]
+  if (passed.body === undefined) {
+    const message = 'Microsoft Graph has no such thing here.'
+    return envelope(exchange, passed.status, { code: passed.errorCode ?? 'itemNotFound', message }, telling)
+  }
+  return {
+    status: passed.status,
+    headers: [...identifying(exchange), ...telling, 'cache-control', 'no-store', ...passed.headers.flat()],
+    body: passing(passed.body),
+  }
+}
 
 /** A found entry: 200, 304, or Graph's own 404 or 410 in our envelope. */
 export function answerFound(exchange: Exchange, found: Found): Answer {

@@ -10,9 +10,10 @@ import { AuditUnavailable, type Trail } from '../audit/index.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Flood, Log } from '../telemetry/index.ts'
-import { type Answer, answerError } from './answer.ts'
+import { type Answer, answerError, type PassingAnswer } from './answer.ts'
 import { CallerLeft, InternalError } from './errors.ts'
 import { type Action, type Exchange, openExchange, recordOf } from './exchange.ts'
+import type { Passing } from './passing.ts'
 import type { PeerOf } from './peer.ts'
 
 export type Journey = (
@@ -36,7 +37,7 @@ export interface Conduct {
   readonly flood: Flood
   readonly peerOf: PeerOf
   /** Finds the answer, and notes on the exchange what it learns on the way. Throws what is to be refused. */
-  readonly travel: (exchange: Exchange) => Promise<Answer>
+  readonly travel: (exchange: Exchange) => Promise<Answer | PassingAnswer>
   readonly answered: (exchange: Exchange, status: number) => void
 }
 
@@ -53,12 +54,14 @@ export function createConduct({
   return async function conduct(request, response, { refused, waitedMs, leaving }) {
     const peer = peerOf(request)
     const exchange = openExchange(request, response, { action, now: clock.now(), waitedMs, peer })
-    let answer: Answer
+    let answer: Answer | PassingAnswer
+    let passing: Passing | undefined
     try {
       if (refused !== undefined) throw refused
       // While it waited.
       exchange.leaves.throwIfAborted()
       answer = await travel(exchange)
+      if (isPassing(answer)) passing = answer.body
     } catch (error) {
       answer = refuse(exchange, error)
     }
@@ -74,20 +77,37 @@ export function createConduct({
       // What has been done is on record, however late; what has only been asked is counted.
       isWithheld = hasRecord || action === 'purge'
     }
+    // While the record was being written.
     if (response.destroyed && !(exchange.refusal instanceof CallerLeft)) {
-      // While the record was being written.
       exchange.refusal = new CallerLeft()
       answer = { ...answer, status: exchange.refusal.status }
       isWithheld ||= hasRecord
+    } else if (passing?.failure !== undefined && answer.body === passing) {
+      answer = refuse(exchange, passing.failure)
+      isWithheld = hasRecord
     }
     // The record says that the answer left; this one, that it did not.
-    if (isWithheld) trail.amend(recordOf(exchange, answer.status, isWithheld))
+    if (isWithheld) trail.amend(recordOf(exchange, answer.status, 'withheld'))
+    if (exchange.refusal instanceof CallerLeft || answer.body !== passing) passing?.drop()
     if (!(exchange.refusal instanceof CallerLeft)) {
       leaving(response)
       response.writeHead(answer.status, answer.headers)
-      response.end(answer.body, 'latin1')
+      if (isPassing(answer)) answer = await passOn(exchange, answer)
+      else response.end(answer.body, 'latin1')
     }
     answered(exchange, answer.status)
+  }
+
+  async function passOn(exchange: Exchange, answer: PassingAnswer): Promise<Answer | PassingAnswer> {
+    try {
+      await answer.body.to(exchange.response)
+      return answer
+    } catch (error) {
+      // What has been sent has been sent. That it is not whole, the caller sees by its end.
+      const instead = refuse(exchange, error)
+      trail.amend(recordOf(exchange, answer.status, 'cut'))
+      return instead
+    }
   }
 
   function refuse(exchange: Exchange, error: unknown): Answer {
@@ -112,4 +132,8 @@ export function createConduct({
     )
     return answerError(exchange, refusal)
   }
+}
+
+function isPassing(answer: Answer | PassingAnswer): answer is PassingAnswer {
+  return typeof answer.body !== 'string'
 }

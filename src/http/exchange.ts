@@ -6,11 +6,12 @@
 
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AuditRecord } from '../audit/index.ts'
+import type { AskedOther, AuditRecord } from '../audit/index.ts'
 import type { Found } from '../cache/index.ts'
 import type { Caller } from '../callers/index.ts'
 import type { GatewayError } from '../errors.ts'
-import type { PurgeRequest, SessionRequest } from '../session/index.ts'
+import type { PassedOn } from '../graph/index.ts'
+import { type OtherRequest, type PurgeRequest, resources, type SessionRequest } from '../session/index.ts'
 import { CallerLeft } from './errors.ts'
 import type { Peer } from './peer.ts'
 
@@ -32,9 +33,11 @@ export interface Exchange {
 
   // What each room finds, in the order of the journey.
   caller?: Caller
-  asked?: SessionRequest | PurgeRequest
+  asked?: SessionRequest | OtherRequest | PurgeRequest
   rule?: string
+  /** By the cache, or else passed on from Graph. */
   found?: Found
+  passed?: PassedOn
   refusal?: GatewayError
 }
 
@@ -75,8 +78,8 @@ export function clientRequestIdOf({ headers }: IncomingMessage): string | undefi
 }
 
 /** What the trail keeps of it. */
-export function recordOf(exchange: Exchange, status: number, isWithheld = false): AuditRecord {
-  const { refusal, found } = exchange
+export function recordOf(exchange: Exchange, status: number, fate?: AuditRecord['fate']): AuditRecord {
+  const { asked, refusal, found, passed } = exchange
   return {
     action: exchange.action,
     time: exchange.arrivedAt,
@@ -86,13 +89,40 @@ export function recordOf(exchange: Exchange, status: number, isWithheld = false)
     method: exchange.request.method,
     peer: exchange.peer,
     caller: exchange.caller,
-    asked: exchange.asked,
+    asked: asked !== undefined && 'ids' in asked ? askedOther(asked) : asked,
     rule: exchange.rule,
     status,
     refusal: refusal === undefined ? undefined : { code: refusal.code, reason: refusal.reason },
-    outcome: found?.how,
+    outcome: outcomeOf(exchange),
     graphFailure: found?.forwarded?.failure,
-    trip: found?.entry.trip,
-    isWithheld,
+    trip: found?.entry.trip ?? passed?.trip,
+    fate,
+  }
+}
+
+/** How the answer came about, in one word. */
+export function outcomeOf({ found, passed }: Exchange): string | undefined {
+  return passed === undefined ? found?.how : 'uncached'
+}
+
+const singular = {
+  workspaces: 'workspace',
+  plugins: 'plugin',
+  sessions: 'session',
+  prompts: 'prompt',
+  evaluations: 'evaluation',
+} as const
+
+function askedOther({ read, workspaceId, ids, select, options }: OtherRequest): AskedOther {
+  const { path, isList } = resources[read]
+  const named = path.map((collection, index) => ({ type: singular[collection], uid: ids[index] ?? '*' }))
+  return {
+    operation: `${named.at(-1)?.type}.${isList ? 'list' : 'get'}`,
+    workspaceId,
+    resources: workspaceId === null ? named : named.slice(1),
+    select,
+    isFiltered: options.filter !== undefined,
+    top: options.top,
+    isNextPage: options.page !== undefined,
   }
 }

@@ -4,17 +4,27 @@
  * @module
  */
 
+import type { IncomingMessage } from 'node:http'
 import type { Access } from '../access/index.ts'
 import type { Trail } from '../audit/index.ts'
-import { type Cache, demandOf } from '../cache/index.ts'
+import { type Cache, type Demand, demandOf, NotCached } from '../cache/index.ts'
 import type { Callers } from '../callers/index.ts'
 import type { Clock } from '../clock.ts'
 import type { GraphClient } from '../graph/index.ts'
-import { graphTarget, parseSessionRequest, sessionKey, sessionKeys } from '../session/index.ts'
+import {
+  graphTarget,
+  type OtherRequest,
+  ownTarget,
+  parseReadRequest,
+  sessionKey,
+  sessionKeys,
+  type SessionRequest,
+} from '../session/index.ts'
 import type { Flood, Log, Metrics } from '../telemetry/index.ts'
-import { type Answer, answerFound } from './answer.ts'
+import { type Answer, answerFound, answerPassedOn, type PassingAnswer } from './answer.ts'
 import { createConduct, type Journey } from './conduct.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, outcomeOf } from './exchange.ts'
+import { createPassing } from './passing.ts'
 import type { PeerOf } from './peer.ts'
 import { assertSaneRequest } from './sanity.ts'
 
@@ -25,6 +35,7 @@ export interface Rooms {
   readonly access: Access
   readonly cache: Cache
   readonly graph: GraphClient
+  readonly links: Links
   readonly trail: Trail
   readonly clock: Clock
   readonly log: Log
@@ -33,15 +44,27 @@ export interface Rooms {
   readonly metrics: Metrics
 }
 
+/** What is passed on, and where the links in it lead. */
+export interface Links {
+  /** As in `https://graph.microsoft.com`. */
+  readonly graphOrigin: string
+  /** Where callers find this gateway, as an origin; where it is not told, what each of them has called it. */
+  readonly publicUrl: string | undefined
+  /** Whether callers speak TLS to us. */
+  readonly isSecure: boolean
+  readonly maxStreamedBytes: number
+}
+
 export function createJourney(rooms: Rooms): Journey {
   const { callers, selectable, access, cache, graph, trail, metrics } = rooms
+  const { graphOrigin, publicUrl, isSecure, maxStreamedBytes } = rooms.links
 
-  async function travel(exchange: Exchange): Promise<Answer> {
+  async function travel(exchange: Exchange): Promise<Answer | PassingAnswer> {
     // audit: would this be recorded? Nothing is done for what would not.
     trail.admit()
 
     // http: a sane request?
-    const { request, leaves } = exchange
+    const { request } = exchange
     assertSaneRequest(request)
 
     // callers: whose token is this?
@@ -49,20 +72,27 @@ export function createJourney(rooms: Rooms): Journey {
     exchange.caller = caller
 
     // session: what exactly is asked?
-    const asked = parseSessionRequest(request.url ?? '', selectable)
+    const asked = parseReadRequest(request.url ?? '', selectable)
     exchange.asked = asked
 
     // access: may this caller read this?
     const { rule, mayBypassCache } = access.decide(caller, asked)
     exchange.rule = rule
 
+    const demand = demandOf(request.headers['cache-control'], mayBypassCache)
+    return asked.read === 'session'
+      ? await fromCache(exchange, asked, demand)
+      : await passedOn(exchange, asked, demand)
+  }
+
+  async function fromCache(exchange: Exchange, asked: SessionRequest, demand: Demand): Promise<Answer> {
     // cache: have we a usable answer? flights: if not, one trip. graph, token: the trip.
     const question = { target: graphTarget(asked), sessionId: asked.sessionId, select: asked.select }
     const found = await cache.read({
       key: sessionKey(asked),
       related: () => sessionKeys(asked, selectable),
-      demand: demandOf(request.headers['cache-control'], mayBypassCache),
-      leaves,
+      demand,
+      leaves: exchange.leaves,
       fetch: (flight, validator) => graph.readSession({ ...question, validator }, flight),
     })
     exchange.found = found
@@ -70,13 +100,42 @@ export function createJourney(rooms: Rooms): Journey {
     return answerFound(exchange, found)
   }
 
+  async function passedOn(
+    exchange: Exchange,
+    asked: OtherRequest,
+    demand: Demand,
+  ): Promise<Answer | PassingAnswer> {
+    if (demand.onlyIfCached === true) throw new NotCached()
+
+    // graph, token: the trip, for this caller alone; what it brings is passed on as it comes.
+    const passed = await graph.passOn(graphTarget(asked), {
+      cancelled: exchange.leaves,
+      isAwaited: true,
+      departs() {},
+    })
+    exchange.passed = passed
+
+    return answerPassedOn(exchange, passed, (body) =>
+      createPassing(body, { rewrite: linkFor(exchange.request), maxBytes: maxStreamedBytes }),
+    )
+  }
+
+  /** A next page is where this one was: at the address under which this caller knows us. */
+  function linkFor({ headers }: IncomingMessage): (link: string) => string | undefined {
+    const origin = publicUrl ?? `${isSecure ? 'https' : 'http'}://${headers.host}`
+    return (link) => {
+      const target = ownTarget(link, graphOrigin)
+      return target === undefined ? undefined : `${origin}${target}`
+    }
+  }
+
   // audit: the record is handed over, and then, and only then, the answer leaves.
   return createConduct({
     ...rooms,
     action: 'read',
     travel,
-    answered({ found, startedAt }, status) {
-      metrics.answered(status, found?.how ?? 'none', performance.now() - startedAt)
+    answered(exchange, status) {
+      metrics.answered(status, outcomeOf(exchange) ?? 'none', performance.now() - exchange.startedAt)
     },
   })
 }

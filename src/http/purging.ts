@@ -15,7 +15,7 @@ import { MethodNotAllowed } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { Rooms } from './journey.ts'
 
-export function createPurging(rooms: Omit<Rooms, 'graph'>): Journey {
+export function createPurging(rooms: Omit<Rooms, 'graph' | 'links'>): Journey {
   const { callers, selectable, access, cache, log, metrics } = rooms
 
   async function travel(exchange: Exchange): Promise<Answer> {

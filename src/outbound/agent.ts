@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Agent } from 'node:https'
+import { Agent, type AgentOptions } from 'node:https'
 import type { ClientRequestArgs } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Connector } from './connector.ts'
@@ -16,8 +16,8 @@ const mostIdle = 64
 export class ConnectorAgent extends Agent {
   readonly #connector: Connector
 
-  constructor(connector: Connector, keepAliveMs: number) {
-    super({ keepAlive: true, maxFreeSockets: mostIdle, timeout: keepAliveMs })
+  constructor(connector: Connector, options: Pick<AgentOptions, 'keepAlive' | 'timeout'>) {
+    super({ maxFreeSockets: mostIdle, ...options })
     this.#connector = connector
   }
 

@@ -1,5 +1,6 @@
 export {
   createOutbound,
+  readWhole,
   type Outbound,
   type OutboundOptions,
   type OutboundRequest,

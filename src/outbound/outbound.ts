@@ -10,7 +10,7 @@
 
 import type { Agent as NodeAgent } from 'node:https'
 import { getCACertificates } from 'node:tls'
-import { Agent, type Dispatcher } from 'undici'
+import { Agent } from 'undici'
 import type { Clock } from '../clock.ts'
 import { ConnectorAgent } from './agent.ts'
 import { createConnector } from './connector.ts'
@@ -43,6 +43,8 @@ export interface Outbound {
   send(request: OutboundRequest): Promise<OutboundResponse>
   /** For what streams through: connections as `send` makes them, kept as it keeps them. It knows no deadline. */
   readonly agent: NodeAgent
+  /** As `agent`, and keeps no connection. */
+  readonly freshAgent: NodeAgent
   close(): Promise<void>
 }
 
@@ -71,7 +73,8 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
   const keeping = new Agent({ ...options, pipelining: 1 })
   // Zero is how undici is told to keep no connection.
   const fresh = new Agent({ ...options, pipelining: 0 })
-  const agent = new ConnectorAgent(connector, keepAliveMs)
+  const agent = new ConnectorAgent(connector, { keepAlive: true, timeout: keepAliveMs })
+  const freshAgent = new ConnectorAgent(connector, { keepAlive: false })
 
   async function send(request: OutboundRequest): Promise<OutboundResponse> {
     if (!request.origin.startsWith('https://')) throw new TypeError(`not an https origin: ${request.origin}`)
@@ -90,7 +93,7 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
       })
       const response = await unlessAborted(responding, deadline.signal)
       receiving = true
-      const body = await readBody(response.body, request)
+      const body = await readWhole(response.body, request)
       return { status: response.statusCode, headers: response.headers, body }
     } catch (error) {
       if (error instanceof OutboundFailure || !deadline.signal.aborted) {
@@ -105,10 +108,11 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
   async function close(): Promise<void> {
     connector.end()
     agent.destroy()
+    freshAgent.destroy()
     await Promise.all([keeping.destroy(), fresh.destroy()])
   }
 
-  return { send, agent, close }
+  return { send, agent, freshAgent, close }
 }
 
 /** Node brings authorities of its own, and by itself does not read the system's, where a company adds its own. */
@@ -124,13 +128,14 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
   return Promise.race([promise, aborted])
 }
 
-async function readBody(
-  stream: Dispatcher.ResponseData['body'],
-  { origin, maxBodyBytes }: OutboundRequest,
+/** @throws {OutboundFailure} longer than that; and whatever the stream ends in */
+export async function readWhole(
+  stream: AsyncIterable<Buffer>,
+  { origin, maxBodyBytes }: Pick<OutboundRequest, 'origin' | 'maxBodyBytes'>,
 ): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of stream) {
     bytes += chunk.length
     // Leaving the loop destroys the stream, and with it the connection: nobody reads the rest.
     if (bytes > maxBodyBytes) throw new OutboundFailure('http_response_body_size', origin)

@@ -1,0 +1,176 @@
+/**
+ * The second lane: an answer of Graph's is passed on while it comes, by http-proxy-middleware.
+ *
+ * The middleware is never shown the caller's request, nor its response. By itself it would copy every header, the body
+ * and the method of the one, and write whatever comes to the other; so it is given a request of our own making (`GET`,
+ * our headers, no body) and a response that leads nowhere, and what it gets from Graph is taken from it here
+ * (docs/decisions/0020-pass-through.md).
+ *
+ * @module
+ */
+
+import { IncomingMessage, ServerResponse } from 'node:http'
+import type { Agent } from 'node:https'
+import { Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { createProxyMiddleware } from 'http-proxy-middleware'
+import type { Clock } from '../clock.ts'
+import { asFailure, type Outbound, OutboundFailure, readWhole } from '../outbound/index.ts'
+import { assertJson } from './check.ts'
+import { GraphTimedOut } from './errors.ts'
+import type { Trip } from './question.ts'
+import { representationHeaders } from './response.ts'
+import type { Errand } from './trips.ts'
+
+export interface PassedOn {
+  /** 404 and 410 have no body to pass on, but Graph's `error.code`. */
+  readonly status: 200 | 404 | 410
+  readonly errorCode?: string
+  /** Graph's own headers that concern the body. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** Ends with an error where Graph's answer does not come to its end, or not in time. */
+  readonly body?: Readable
+  readonly trip: Trip
+}
+
+export interface PassThroughOptions {
+  /** As in `https://graph.microsoft.com`. */
+  readonly origin: string
+  /** For the beginning of an answer, and once more for the rest of it. */
+  readonly deadlineMs: number
+  readonly outbound: Outbound
+  readonly clock: Clock
+}
+
+/** Of what Graph says when it does not answer with what was asked for. */
+const largestErrorBytes = 64 * 1024
+
+export function createPassThrough({ origin, deadlineMs, outbound, clock }: PassThroughOptions): {
+  errand(target: string): Errand<PassedOn>
+} {
+  const keeping = createLane(origin, outbound.agent)
+  const fresh = createLane(origin, outbound.freshAgent)
+
+  async function askFor(
+    target: string,
+    { headers, deadlineMs: withinMs, onNewConnection }: Call,
+  ): Promise<Heard> {
+    const deadline = new AbortController()
+    const cancelDeadline = clock.after(withinMs, () => deadline.abort())
+    try {
+      const lane = onNewConnection ? fresh : keeping
+      const body = await lane({ target, headers, signal: deadline.signal })
+      const status = body.statusCode ?? 0
+      if (status === 200) return { status, headers: body.headers, body: Buffer.of(), arriving: body }
+      const bounds = { origin, maxBodyBytes: largestErrorBytes }
+      return { status, headers: body.headers, body: await readWhole(body, bounds) }
+    } catch (error) {
+      if (deadline.signal.aborted) throw new OutboundFailure('http_response_timeout', origin)
+      throw asFailure(error, origin)
+    } finally {
+      cancelDeadline()
+    }
+  }
+
+  return {
+    errand(target) {
+      let arriving: Readable | undefined
+      return {
+        headers: {},
+        async ask(call) {
+          const heard = await askFor(target, call)
+          arriving = heard.arriving
+          return heard
+        },
+        accept(response, trip) {
+          if (arriving === undefined) throw new TypeError('a 200 without a body')
+          try {
+            assertJson(response)
+          } catch (error) {
+            arriving.destroy()
+            throw error
+          }
+          return { status: 200, headers: representationHeaders(response), body: arriving, trip }
+        },
+        absent: (status, errorCode, trip) => ({ status, errorCode, headers: [], trip }),
+        unchanged: undefined,
+        isCallersQuery: target.includes('?'),
+        arriving({ body }, back) {
+          if (body === undefined) return back()
+          const cancelDeadline = clock.after(deadlineMs, () => {
+            body.destroy(new GraphTimedOut('the rest of its answer took longer than graph.deadline'))
+          })
+          body.once('close', () => {
+            cancelDeadline()
+            back()
+          })
+        },
+      }
+    },
+  }
+}
+
+type Call = Parameters<Errand<PassedOn>['ask']>[0]
+type Heard = Awaited<ReturnType<Errand<PassedOn>['ask']>> & { readonly arriving?: Readable }
+
+interface LaneRequest {
+  readonly target: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+}
+
+/** @returns the head of Graph's answer, whose body is still to be read or destroyed */
+type Lane = (request: LaneRequest) => Promise<IncomingMessage>
+
+/** Neither of them is on a connection. */
+const nowhere = new Socket()
+
+function createLane(origin: string, agent: Agent): Lane {
+  interface Waiting {
+    answered(response: IncomingMessage): void
+    failed(error: unknown): void
+  }
+  const waiting = new WeakMap<IncomingMessage, Waiting>()
+  const proxy = createProxyMiddleware({
+    target: origin,
+    changeOrigin: true,
+    agent,
+    selfHandleResponse: true,
+    // Its own ones log, and answer errors in words that name the target.
+    ejectPlugins: true,
+    // The options are copied for each request, and with that this is read anew.
+    get buffer() {
+      return Readable.from([])
+    },
+    plugins: [
+      (server) => {
+        server.on('proxyRes', (response, request) => waiting.get(request)?.answered(response))
+        // Also told what becomes of an answer later, which whoever reads it sees by themselves.
+        server.on('error', (error, request) => {
+          if (request !== undefined) waiting.get(request)?.failed(error)
+        })
+      },
+    ],
+  })
+
+  return ({ target, headers, signal }) => {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+    const request = new IncomingMessage(nowhere)
+    request.method = 'GET'
+    request.url = target
+    request.headers = { ...headers }
+    const response = new ServerResponse(request)
+    waiting.set(request, { answered: resolve, failed: reject })
+    signal.addEventListener(
+      'abort',
+      () => {
+        // What the middleware takes for a caller who has left: it destroys its request.
+        response.emit('close')
+        reject(signal.reason)
+      },
+      { once: true },
+    )
+    void proxy(request, response, reject)
+    return promise
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Links to next pages, changed while an answer passes: Graph writes them with its own origin (`@odata.nextLink`), and
+ * whoever followed one would send the gateway's callers' tokens there.
+ *
+ * The body is not parsed. In JSON the bytes `Link"`, then a colon, end a name wherever they stand: inside a text the
+ * quote would have a backslash before it. So a search finds every link there is, and the text behind it is read whole.
+ *
+ * @module
+ */
+
+import { Transform } from 'node:stream'
+import { GraphAnswerInvalid } from '../graph/index.ts'
+
+export interface LinkRewritingOptions {
+  /** @returns where our callers find what Graph links to; `undefined` where there is no such thing */
+  readonly rewrite: (link: string) => string | undefined
+  /** Of what Graph sends. */
+  readonly maxBytes: number
+}
+
+const needle = Buffer.from('Link"')
+/** A name that ends so is the link of a page: OData JSON 4.01 §4.6.5 and §4.6.6, where `odata.` may be left out. */
+const pageLink = /@(?:odata\.)?(?:next|delta)$/
+/** The longest end of such a name that must be seen together, in bytes. */
+const longestName = '@odata.deltaLink"'.length
+/** From a link's name to the end of its text, in bytes. */
+const longestLink = 8 * 1024
+
+/** @returns a stream that fails with GraphAnswerInvalid where a link leads elsewhere, or more comes than may */
+export function createLinkRewriting({ rewrite, maxBytes }: LinkRewritingOptions): Transform {
+  let bytes = 0
+  /** What has come and may be part of a link. */
+  let held: Buffer = Buffer.of()
+
+  /** @returns what may leave now */
+  function pass(chunk: Buffer): Buffer[] {
+    const text = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+    const out: Buffer[] = []
+    let from = 0
+    let until = text.length - longestName
+    for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + 1)) {
+      const nameStart = Math.max(from, at + needle.length - longestName)
+      if (!pageLink.test(text.toString('latin1', nameStart, at))) continue
+      const found = linkAt(text, at + needle.length)
+      if (found === undefined) continue
+      if (found === 'cut') {
+        if (text.length - at > longestLink) throw invalid('a link in it is too long')
+        until = nameStart
+        break
+      }
+      const own = rewrite(found.link)
+      if (own === undefined) throw invalid(`a link in it leads elsewhere: ${found.link.slice(0, 200)}`)
+      out.push(text.subarray(from, found.start), Buffer.from(JSON.stringify(own)))
+      from = found.end
+      at = found.end - 1
+    }
+    const end = Math.max(from, until)
+    out.push(text.subarray(from, end))
+    held = text.subarray(end)
+    return out
+  }
+
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length
+      if (bytes > maxBytes) return done(invalid(`it is longer than graph.maxStreamed (${maxBytes} bytes)`))
+      try {
+        for (const part of pass(chunk)) if (part.length > 0) this.push(part)
+        done()
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)))
+      }
+    },
+    /** What is held is no whole link: it would have been changed. */
+    flush(done) {
+      done(null, held)
+    },
+  })
+}
+
+/**
+ * @param at right behind a name
+ * @returns `cut` where what has come so far does not say; `undefined` where there is no link
+ */
+function linkAt(text: Buffer, at: number): { link: string; start: number; end: number } | 'cut' | undefined {
+  const colon = afterSpace(text, at)
+  if (colon === text.length) return 'cut'
+  if (text[colon] !== 0x3a) return undefined
+  const start = afterSpace(text, colon + 1)
+  if (start === text.length) return 'cut'
+  if (text[start] !== 0x22) return undefined
+  for (let end = start + 1; end < text.length; end += 1) {
+    if (text[end] === 0x5c) end += 1
+    else if (text[end] === 0x22) {
+      return { link: textOf(text.toString('utf8', start, end + 1)), start, end: end + 1 }
+    }
+  }
+  return 'cut'
+}
+
+function textOf(json: string): string {
+  try {
+    return String(JSON.parse(json))
+  } catch {
+    throw invalid('a link in it is no JSON')
+  }
+}
+
+function afterSpace(text: Buffer, from: number): number {
+  let at = from
+  while (at < text.length && /\s/.test(String.fromCharCode(text[at] ?? 0))) at += 1
+  return at
+}
+
+function invalid(reason: string): GraphAnswerInvalid {
+  return new GraphAnswerInvalid(reason, 200)
+}
