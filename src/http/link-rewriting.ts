@@ -108,8 +108,13 @@ function textOf(json: string): string {
 
 function afterSpace(text: Buffer, from: number): number {
   let at = from
-  while (at < text.length && /\s/.test(String.fromCharCode(text[at] ?? 0))) at += 1
+  while (isSpace(text[at])) at += 1
   return at
+}
+
+/** RFC 8259 §2. */
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
 function invalid(reason: string): GraphAnswerInvalid {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -18,34 +19,33 @@ export interface Passing {
   /**
    * Passes it on, and ends the response.
    *
+   * @param leaves aborts when the caller leaves
    * @throws {GraphAnswerInvalid | GraphTimedOut | CallerLeft} it broke off, and the response with it
    */
-  to(response: ServerResponse): Promise<void>
+  to(response: ServerResponse, leaves: AbortSignal): Promise<void>
   /** It is not wanted any more. */
   drop(): void
 }
 
 export function createPassing(body: Readable, options: LinkRewritingOptions): Passing {
-  let failure: GatewayError | undefined
-  const onError = (error: unknown): void => {
-    failure = failureOf(error)
-  }
-  body.once('error', onError)
   return {
     get failure() {
-      return failure
+      return body.errored === null ? undefined : failureOf(body.errored)
     },
-    async to(response) {
+    async to(response, leaves) {
+      if (response.req.method === 'HEAD') {
+        // Read, so that its connection can be used again.
+        body.resume()
+        response.end()
+        return
+      }
       try {
-        if (response.req.method === 'HEAD') {
-          body.destroy()
-          response.end()
-          return
-        }
-        await pipeline(body, createLinkRewriting(options), response)
+        const write = (parts: AsyncIterable<Buffer>): Promise<void> => writeAll(parts, response, leaves)
+        await pipeline(body, createLinkRewriting(options), write, { signal: leaves })
       } catch (error) {
-        // Of a response that closed before anything else went wrong, the pipeline only says that it closed.
-        throw failure ?? (isPremature(error) ? new CallerLeft() : failureOf(error))
+        // Without the error: the server would take it for one of its parser's.
+        response.destroy()
+        throw leaves.aborted ? new CallerLeft() : failureOf(error)
       }
     },
     drop() {
@@ -54,14 +54,21 @@ export function createPassing(body: Readable, options: LinkRewritingOptions): Pa
   }
 }
 
+async function writeAll(
+  parts: AsyncIterable<Buffer>,
+  response: ServerResponse,
+  leaves: AbortSignal,
+): Promise<void> {
+  for await (const part of parts) {
+    if (!response.write(part)) await once(response, 'drain', { signal: leaves })
+  }
+  response.end()
+}
+
 function failureOf(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error
   return new GraphAnswerInvalid(
     `it broke off: ${error instanceof Error ? error.message : String(error)}`,
     200,
   )
-}
-
-function isPremature(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
 }

@@ -1,46 +1,21 @@
 import assert from 'node:assert/strict'
-import { lookup } from 'node:dns'
-import type { LookupFunction } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { Client, type ClientOptions, GraphError } from '@microsoft/microsoft-graph-client'
-import { Agent, fetch } from 'undici'
-import { sessionId, startWorld, type World } from '../world/world.ts'
+import { type Client, type ClientOptions, GraphError } from '@microsoft/microsoft-graph-client'
+import { sessionId, type World } from '../world/world.ts'
+import { type SdkWorld, startSdkWorld } from './sdk-world.ts'
 
-const host = 'gateway.example'
 const session = `/security/securityCopilot/workspaces/default/sessions/${sessionId}`
 
-/** DNS knows nothing of the gateway's name here; the certificate does. */
-const toLoopback: LookupFunction = (name, options, callback) =>
-  lookup(name === host ? '127.0.0.1' : name, options, callback)
-
 describe('the Graph client of Microsoft', () => {
+  let sdk: SdkWorld
   let world: World
-  let dispatcher: Agent
   before(async () => {
-    world = await startWorld()
-    dispatcher = new Agent({ connect: { ca: world.ca, lookup: toLoopback } })
-    // The client calls the global fetch; Node's own takes no dispatcher of another undici.
-    Object.assign(globalThis, { fetch })
+    sdk = await startSdkWorld()
+    world = sdk.world
   })
-  const ownFetch = globalThis.fetch
-  after(async () => {
-    Object.assign(globalThis, { fetch: ownFetch })
-    await dispatcher.destroy()
-    await world[Symbol.asyncDispose]()
-  })
-
-  async function clientOf(serviceAccount: string, options: Partial<ClientOptions> = {}): Promise<Client> {
-    const token = await world.workloadToken(serviceAccount)
-    return Client.initWithMiddleware({
-      baseUrl: `https://${host}:${world.port}`,
-      customHosts: new Set([host]),
-      defaultVersion: 'beta',
-      authProvider: { getAccessToken: () => Promise.resolve(token) },
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its types know nothing of dispatchers
-      fetchOptions: { dispatcher } as ClientOptions['fetchOptions'] & object,
-      ...options,
-    })
-  }
+  after(() => sdk[Symbol.asyncDispose]())
+  const clientOf = (serviceAccount: string, options: Partial<ClientOptions> = {}): Promise<Client> =>
+    sdk.of(serviceAccount, options)
 
   async function failureOf(asked: Promise<unknown>): Promise<GraphError> {
     try {

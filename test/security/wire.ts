@@ -26,13 +26,33 @@ export function readAnswers(text: string, isHead = false): WireAnswer[] {
       const key = name.toLowerCase()
       headers[key] = headers[key] === undefined ? value : `${headers[key]}, ${value}`
     }
-    const length = isHead ? 0 : Number(headers['content-length'] ?? 0)
-    const body = rest.slice(headEnd + 4, headEnd + 4 + length)
-    assert.equal(body.length, length, 'the body is cut')
+    rest = rest.slice(headEnd + 4)
+    let body = ''
+    if (headers['transfer-encoding'] === 'chunked' && !isHead) [body, rest] = readChunks(rest)
+    else {
+      const length = isHead ? 0 : Number(headers['content-length'] ?? 0)
+      body = rest.slice(0, length)
+      assert.equal(body.length, length, 'the body is cut')
+      rest = rest.slice(length)
+    }
     found.push({ status: Number(head[1]), headers, body })
-    rest = rest.slice(headEnd + 4 + length)
   }
   return found
+}
+
+/** RFC 9112 §7.1, and what stands behind it. */
+function readChunks(text: string): [body: string, rest: string] {
+  let body = ''
+  for (let rest = text; ;) {
+    const size = /^([0-9a-f]+)\r\n/.exec(rest)
+    assert.ok(size !== null, `not a chunk: ${JSON.stringify(rest.slice(0, 100))}`)
+    const start = size[0].length
+    const end = start + Number.parseInt(size[1] ?? '', 16)
+    assert.equal(rest.slice(end, end + 2), '\r\n', 'the chunk is cut')
+    body += rest.slice(start, end)
+    rest = rest.slice(end + 2)
+    if (end === start) return [body, rest]
+  }
 }
 
 /** One world for a file's tests; give it to them as a function, for it exists only once they run. */
