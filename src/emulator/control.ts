@@ -71,6 +71,7 @@ function addFault(sent: Fields, controls: Controls): Record<string, unknown> {
 type Check = (value: unknown) => boolean
 
 const isText: Check = (value) => typeof value === 'string'
+const isFlag: Check = (value) => typeof value === 'boolean'
 const isStatus: Check = (value) => Number.isInteger(value) && Number(value) >= 200 && Number(value) <= 599
 const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0
 const isHeaders: Check = (value) => isFields(value) && Object.values(value).every(isText)
@@ -81,8 +82,8 @@ const faultFields: Readonly<Record<Exclude<Fault['kind'], 'hold'>, Readonly<Reco
   entraError: { aadsts: isCount },
   delay: { ms: isCount },
   hang: {},
-  truncate: {},
-  drip: { everyMs: isCount },
+  truncate: { 'isChunked?': isFlag },
+  drip: { everyMs: isCount, 'bytes?': isCount },
   reset: {},
   html: { 'status?': isStatus },
   otherId: {},

@@ -16,17 +16,20 @@ export type Fault =
   | { readonly kind: 'hang' }
   /** Answers properly once the promise settles: a test decides the moment without sleeping. */
   | { readonly kind: 'hold'; readonly until: Promise<unknown> }
-  /** `Content-Length` promises twice what comes, then the connection is gone. */
-  | { readonly kind: 'truncate' }
-  /** The head of a proper answer, and then a byte each so many milliseconds. */
-  | { readonly kind: 'drip'; readonly everyMs: number }
+  /**
+   * Half of a proper answer, then the connection is gone: `Content-Length` promises twice what comes or, when it is
+   * to be chunked, the last chunk never comes.
+   */
+  | { readonly kind: 'truncate'; readonly isChunked?: boolean }
+  /** The head of a proper answer, and then so many bytes (1 unless told) each so many milliseconds. */
+  | { readonly kind: 'drip'; readonly everyMs: number; readonly bytes?: number }
   /** A TCP reset in place of an answer. */
   | { readonly kind: 'reset' }
   /** An HTML page, as proxies and front doors send; 200 unless told. */
   | { readonly kind: 'html'; readonly status?: number }
-  /** Graph only: a 200 carries another session's id (asked for or not). */
+  /** Graph only: a session's 200 carries another session's id (asked for or not); of no effect on the rest. */
   | { readonly kind: 'otherId' }
-  /** Graph only: a 200 carries one property more than `$select` asked. */
+  /** Graph only: a session's 200 carries one property more than `$select` asked; of no effect on the rest. */
   | { readonly kind: 'extra' }
   /** 302 unless told. */
   | { readonly kind: 'redirect'; readonly location: string; readonly status?: number }
@@ -81,6 +84,9 @@ export class FaultQueue {
     if ((fault.kind === 'otherId' || fault.kind === 'extra') && this.#part !== 'graph') {
       throw new TypeError(`${fault.kind} is for graph`)
     }
+    if (fault.kind === 'drip' && fault.bytes !== undefined && !(fault.bytes >= 1)) {
+      throw new TypeError('a drip has one byte at least')
+    }
     if (times !== Infinity && !(Number.isSafeInteger(times) && times > 0)) {
       throw new TypeError('times is a positive whole number, or Infinity')
     }
@@ -126,9 +132,11 @@ export async function meet(
       await Promise.race([Promise.allSettled([fault.until]), untilGone(request.signal)])
       break
     case 'truncate':
-      return { how: 'truncated', answer: await part.answer(request) }
-    case 'drip':
-      return { how: 'dripping', answer: await part.answer(request), everyMs: fault.everyMs }
+      return { how: 'truncated', answer: await part.answer(request), isChunked: fault.isChunked ?? false }
+    case 'drip': {
+      const { everyMs, bytes = 1 } = fault
+      return { how: 'dripping', answer: await part.answer(request), everyMs, bytes }
+    }
     case 'reset':
       return { how: 'reset' }
     case 'html':

@@ -31,8 +31,9 @@ export interface Answer {
 
 /** How an answer comes to its client: whole, cut off in the middle, slowly, or as a connection reset in its place. */
 export type Delivery =
-  | { how: 'whole' | 'truncated'; answer: Answer }
-  | { how: 'dripping'; answer: Answer; everyMs: number }
+  | { how: 'whole'; answer: Answer }
+  | { how: 'truncated'; answer: Answer; isChunked: boolean }
+  | { how: 'dripping'; answer: Answer; everyMs: number; bytes: number }
   | { how: 'reset' }
 
 export interface Server {
@@ -105,7 +106,7 @@ async function serve(
   })
   if (delivery === undefined) return
   if (delivery.how === 'reset') reset()
-  else if (delivery.how === 'truncated') sendHalf(response, delivery.answer, options.now)
+  else if (delivery.how === 'truncated') sendHalf(response, delivery, options.now)
   else if (delivery.how === 'dripping') await drip(response, delivery, options.now, connection.signal)
   else send(response, delivery.answer, options.now)
 }
@@ -142,40 +143,41 @@ async function readBody(message: IncomingMessage): Promise<Buffer | 'tooLong' | 
 
 function send(response: ServerResponse, answer: Answer, now: () => number): void {
   if (response.destroyed) return
-  const body = Buffer.from(answer.body)
-  response.writeHead(answer.status, {
-    Date: new Date(now()).toUTCString(),
-    ...answer.headers,
-    ...(answer.isChunked === true ? { 'Transfer-Encoding': 'chunked' } : { 'Content-Length': body.length }),
-  })
-  response.end(body)
+  response.end(sendHead(response, answer, now))
 }
 
-function sendHalf(response: ServerResponse, answer: Answer, now: () => number): void {
+/** @returns the body, to be sent */
+function sendHead(response: ServerResponse, answer: Answer, now: () => number, leastBytes = 0): Buffer {
   const body = Buffer.from(answer.body)
   response.writeHead(answer.status, {
     Date: new Date(now()).toUTCString(),
     ...answer.headers,
-    'Content-Length': Math.max(body.length, 1),
+    ...(answer.isChunked === true
+      ? { 'Transfer-Encoding': 'chunked' }
+      : { 'Content-Length': Math.max(body.length, leastBytes) }),
   })
+  return body
+}
+
+function sendHalf(
+  response: ServerResponse,
+  { answer, isChunked }: { readonly answer: Answer; readonly isChunked: boolean },
+  now: () => number,
+): void {
+  const body = sendHead(response, { ...answer, isChunked }, now, 1)
   response.write(body.subarray(0, body.length >> 1), () => response.destroy())
 }
 
 async function drip(
   response: ServerResponse,
-  { answer, everyMs }: { readonly answer: Answer; readonly everyMs: number },
+  { answer, everyMs, bytes }: { readonly answer: Answer; readonly everyMs: number; readonly bytes: number },
   now: () => number,
   signal: AbortSignal,
 ): Promise<void> {
-  const body = Buffer.from(answer.body)
-  response.writeHead(answer.status, {
-    Date: new Date(now()).toUTCString(),
-    ...answer.headers,
-    'Content-Length': body.length,
-  })
+  const body = sendHead(response, answer, now)
   try {
-    for (const byte of body) {
-      response.write(Buffer.of(byte))
+    for (let at = 0; at < body.length; at += bytes) {
+      response.write(body.subarray(at, at + bytes))
       await delay(everyMs, undefined, { signal })
     }
     response.end()

@@ -59,6 +59,7 @@ const bad = [
   ['/faults', { part: 'graph', fault: { kind: 'status', status: 99 } }, 'fault.status: not usable'],
   ['/faults', { part: 'graph', fault: { kind: 'hang', ms: 1 } }, 'fault.ms: unknown'],
   ['/faults', { part: 'graph', fault: { kind: 'entraError', aadsts: 1 } }, 'entraError is for token'],
+  ['/faults', { part: 'graph', fault: { kind: 'truncate', isChunked: 1 } }, 'fault.isChunked: not usable'],
   ['/faults', { part: 'graph', fault: { kind: 'hang' }, times: 0.5 }, 'times is a positive whole number'],
   ['/faults', { part: 'graph', fault: { kind: 'hang' }, often: 1 }, 'often: unknown'],
   ['/tokens', { claims: 1 }, 'claims: a JSON object'],
