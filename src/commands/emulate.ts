@@ -26,7 +26,10 @@ identity:
 issuers:
   emulated: { type: oidc, issuer: ${emulator.issuer.url}, audience: session-gateway }
 access:
-  me: { callers: [{ issuer: emulated, subject: me }], workspaces: [default] }
+  me:
+    callers: [{ issuer: emulated, subject: me }]
+    workspaces: ['*']
+    reads: [session, sessions, prompts, prompt, evaluations, evaluation, plugins, workspaces]
 
 # A caller's token, and a fault:
 #   curl --cacert ${caFile} ${emulator.url}/_emulator/tokens -d '{"claims":{"sub":"me"}}'

@@ -11,7 +11,7 @@ import { sessionId, sessionPath } from '../world/world.ts'
 import { run, startProgram } from './program.ts'
 
 describe('emulate', () => {
-  test('prints what a gateway needs: with it, serve reads a session', async () => {
+  test('prints what a gateway needs: with it, serve reads a session and a list', async () => {
     await using cleaning = new AsyncDisposableStack()
     await using emulator = startProgram(['emulate', '--port', '0'])
     await emulator.prints('stdout', /Ctrl-C ends it/)
@@ -21,8 +21,7 @@ describe('emulate', () => {
     await writeFile(join(folder, 'emulated.yaml'), emulator.stdout)
     await writeFile(
       join(folder, 'rest.yaml'),
-      `server: { listen: '127.0.0.1:0', management: { listen: '127.0.0.1:0' }, tls: off, drain: { delay: 0s } }
-access: { me: { callers: [ { issuer: emulated, subject: me } ], workspaces: [default] } }`,
+      `server: { listen: '127.0.0.1:0', management: { listen: '127.0.0.1:0' }, tls: off, drain: { delay: 0s } }`,
     )
     await using gateway = startProgram([
       'serve',
@@ -46,6 +45,11 @@ access: { me: { callers: [ { issuer: emulated, subject: me } ], workspaces: [def
     })
     assert.equal(reply.statusCode, 200)
     assert.equal(JSON.parse(await reply.body.text()).id, sessionId)
+    const list = await request(`http://127.0.0.1:${port}/beta/security/securityCopilot/workspaces`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    assert.equal(list.statusCode, 200)
+    assert.equal(JSON.parse(await list.body.text()).value[0].id, 'default')
 
     const [, faultUrl = '', fault = ''] = /curl \S+ \S+ (\S+\/faults) -d '(.*)'/.exec(emulator.stdout) ?? []
     const failing = await request(faultUrl, { dispatcher, method: 'POST', body: fault })
