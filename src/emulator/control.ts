@@ -89,7 +89,7 @@ const faultFields: Readonly<Record<Exclude<Fault['kind'], 'hold'>, Readonly<Reco
   otherId: {},
   extra: {},
   redirect: { location: isText, 'status?': isStatus },
-  body: { status: isStatus, headers: isHeaders, body: isText },
+  body: { status: isStatus, headers: isHeaders, body: isText, 'isChunked?': isFlag },
 }
 
 function checkFault(sent: Fields): asserts sent is Fields & Fault {

@@ -39,6 +39,8 @@ export type Fault =
       readonly status: number
       readonly headers: Readonly<Record<string, string>>
       readonly body: string | Buffer
+      /** Without a Content-Length, as Graph's own. */
+      readonly isChunked?: boolean
     }
 
 /** That part's own error body with this status. */

@@ -148,7 +148,7 @@ function send(response: ServerResponse, answer: Answer, now: () => number): void
 
 /** @returns the body, to be sent */
 function sendHead(response: ServerResponse, answer: Answer, now: () => number, leastBytes = 0): Buffer {
-  const body = Buffer.from(answer.body)
+  const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body
   response.writeHead(answer.status, {
     Date: new Date(now()).toUTCString(),
     ...answer.headers,

@@ -46,3 +46,13 @@ test("another session's id, or one property more, is a session's matter: the res
     }
   }
 })
+
+test('anything at all may come chunked, as Graph would send it', async () => {
+  await using client = await emulatorAndClient()
+  const body = Buffer.from('{"value":[]}')
+  client.emulator.fail('graph', { kind: 'body', status: 200, headers: {}, body, isChunked: true }, 2)
+  for (const _ of [1, 2]) {
+    const reply = await client.graph(listPath)
+    assert.deepEqual([reply.headers['transfer-encoding'], reply.body], ['chunked', '{"value":[]}'])
+  }
+})
