@@ -8,12 +8,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { startEmulator } from '../src/emulator/index.ts'
+import { type Certificate, startEmulator } from '../src/emulator/index.ts'
 
 export interface BenchWorld extends AsyncDisposable {
   readonly folder: string
   /** Of a caller who may read the session. */
   readonly headers: Readonly<Record<string, string>>
+  /** Of the authority that the gateway trusts. */
+  certificateFor(names: readonly string[]): Promise<Certificate>
   /** @returns the path of a file with these sections laid over the usual ones */
   configure(name: string, sections?: Readonly<Record<string, object>>): Promise<string>
 }
@@ -51,6 +53,7 @@ export async function startBenchWorld(): Promise<BenchWorld> {
   return {
     folder,
     headers: { authorization: `Bearer ${token}` },
+    certificateFor: (names) => emulator.certificateFor(names),
     async configure(name, sections = {}) {
       const file = join(folder, `${name}.yaml`)
       await writeFile(file, stringify({ ...usual, ...sections }))
