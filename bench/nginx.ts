@@ -42,9 +42,10 @@ export async function startNginx(
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `${kind}_temp_path ${folder}/${kind};`,
   )
+  // Started by root it would read its files as somebody who may not.
   await writeFile(
     file,
-    `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log warn;
+    `${process.getuid?.() === 0 ? 'user root;' : ''} daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log warn;
      events { worker_connections 4096; }
      http { ${paths.join(' ')} access_log off; ${http(port, folder)} }`,
   )

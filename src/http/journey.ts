@@ -24,6 +24,7 @@ import type { Flood, Log, Metrics } from '../telemetry/index.ts'
 import { type Answer, answerFound, answerPassedOn, type PassingAnswer } from './answer.ts'
 import { createConduct, type Journey } from './conduct.ts'
 import { type Exchange, outcomeOf } from './exchange.ts'
+import { createLinkRewriting } from './link-rewriting.ts'
 import { createPassing } from './passing.ts'
 import type { PeerOf } from './peer.ts'
 import { assertSaneRequest } from './sanity.ts'
@@ -116,7 +117,10 @@ export function createJourney(rooms: Rooms): Journey {
     exchange.passed = passed
 
     return answerPassedOn(exchange, passed, (body) =>
-      createPassing(body, { rewrite: linkFor(exchange.request), maxBytes: maxStreamedBytes }),
+      createPassing(body, {
+        links: createLinkRewriting(linkFor(exchange.request)),
+        maxBytes: maxStreamedBytes,
+      }),
     )
   }
 

@@ -8,14 +8,16 @@
  * @module
  */
 
-import { Transform } from 'node:stream'
 import { GraphAnswerInvalid } from '../graph/index.ts'
 
-export interface LinkRewritingOptions {
-  /** @returns where our callers find what Graph links to; `undefined` where there is no such thing */
-  readonly rewrite: (link: string) => string | undefined
-  /** Of what Graph sends. */
-  readonly maxBytes: number
+export interface LinkRewriting {
+  /**
+   * @returns what may leave now
+   * @throws {GraphAnswerInvalid} a link leads elsewhere
+   */
+  pass(chunk: Buffer): Buffer[]
+  /** @returns the rest: no whole link is in it, or it would have been changed */
+  end(): Buffer
 }
 
 const needle = Buffer.from('Link"')
@@ -26,13 +28,11 @@ const longestName = '@odata.deltaLink"'.length
 /** From a link's name to the end of its text, in bytes. */
 const longestLink = 8 * 1024
 
-/** @returns a stream that fails with GraphAnswerInvalid where a link leads elsewhere, or more comes than may */
-export function createLinkRewriting({ rewrite, maxBytes }: LinkRewritingOptions): Transform {
-  let bytes = 0
+/** @param rewrite where our callers find what Graph links to; `undefined` where there is no such thing */
+export function createLinkRewriting(rewrite: (link: string) => string | undefined): LinkRewriting {
   /** What has come and may be part of a link. */
   let held: Buffer = Buffer.of()
 
-  /** @returns what may leave now */
   function pass(chunk: Buffer): Buffer[] {
     const text = held.length === 0 ? chunk : Buffer.concat([held, chunk])
     const out: Buffer[] = []
@@ -60,22 +60,7 @@ export function createLinkRewriting({ rewrite, maxBytes }: LinkRewritingOptions)
     return out
   }
 
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length
-      if (bytes > maxBytes) return done(invalid(`it is longer than graph.maxStreamed (${maxBytes} bytes)`))
-      try {
-        for (const part of pass(chunk)) if (part.length > 0) this.push(part)
-        done()
-      } catch (error) {
-        done(error instanceof Error ? error : new Error(String(error)))
-      }
-    },
-    /** What is held is no whole link: it would have been changed. */
-    flush(done) {
-      done(null, held)
-    },
-  })
+  return { pass, end: () => held }
 }
 
 /**

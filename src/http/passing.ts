@@ -4,14 +4,11 @@
  * @module
  */
 
-import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { GatewayError } from '../errors.ts'
 import { GraphAnswerInvalid } from '../graph/index.ts'
-import { CallerLeft } from './errors.ts'
-import { createLinkRewriting, type LinkRewritingOptions } from './link-rewriting.ts'
+import type { LinkRewriting } from './link-rewriting.ts'
 
 export interface Passing {
   /** What became of it while it waited, if it is not to be had any more. */
@@ -19,7 +16,7 @@ export interface Passing {
   /**
    * Passes it on, and ends the response.
    *
-   * @param leaves aborts when the caller leaves
+   * @param leaves aborts when the caller leaves, with an error that says so
    * @throws {GraphAnswerInvalid | GraphTimedOut | CallerLeft} it broke off, and the response with it
    */
   to(response: ServerResponse, leaves: AbortSignal): Promise<void>
@@ -27,26 +24,56 @@ export interface Passing {
   drop(): void
 }
 
-export function createPassing(body: Readable, options: LinkRewritingOptions): Passing {
+export interface PassingOptions {
+  readonly links: LinkRewriting
+  /** Of what Graph sends. */
+  readonly maxBytes: number
+}
+
+export function createPassing(body: Readable, { links, maxBytes }: PassingOptions): Passing {
+  function passOn(response: ServerResponse, leaves: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    let bytes = 0
+    const breakOff = (error: unknown): void => {
+      body.off('end', finish)
+      body.destroy()
+      // Without the error: the server would take it for one of its parser's.
+      response.destroy()
+      reject(failureOf(error))
+    }
+    const finish = (): void => {
+      response.end(links.end())
+      resolve()
+    }
+    body.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      try {
+        if (bytes > maxBytes) {
+          throw new GraphAnswerInvalid(`it is longer than graph.maxStreamed (${maxBytes} bytes)`, 200)
+        }
+        write(links.pass(chunk), response)
+        if (response.writableNeedDrain) body.pause()
+      } catch (error) {
+        breakOff(error)
+      }
+    })
+    response.on('drain', () => body.resume())
+    body.once('end', finish)
+    body.once('error', breakOff)
+    leaves.addEventListener('abort', () => breakOff(leaves.reason), { once: true })
+    return promise
+  }
+
   return {
     get failure() {
       return body.errored === null ? undefined : failureOf(body.errored)
     },
-    async to(response, leaves) {
-      if (response.req.method === 'HEAD') {
-        // Read, so that its connection can be used again.
-        body.resume()
-        response.end()
-        return
-      }
-      try {
-        const write = (parts: AsyncIterable<Buffer>): Promise<void> => writeAll(parts, response, leaves)
-        await pipeline(body, createLinkRewriting(options), write, { signal: leaves })
-      } catch (error) {
-        // Without the error: the server would take it for one of its parser's.
-        response.destroy()
-        throw leaves.aborted ? new CallerLeft() : failureOf(error)
-      }
+    to(response, leaves) {
+      if (response.req.method !== 'HEAD') return passOn(response, leaves)
+      // Read, so that its connection can be used again.
+      body.resume()
+      response.end()
+      return Promise.resolve()
     },
     drop() {
       body.destroy()
@@ -54,15 +81,13 @@ export function createPassing(body: Readable, options: LinkRewritingOptions): Pa
   }
 }
 
-async function writeAll(
-  parts: AsyncIterable<Buffer>,
-  response: ServerResponse,
-  leaves: AbortSignal,
-): Promise<void> {
-  for await (const part of parts) {
-    if (!response.write(part)) await once(response, 'drain', { signal: leaves })
+/** What comes together leaves together. */
+function write(parts: readonly Buffer[], response: ServerResponse): void {
+  if (response.writableCorked === 0) {
+    response.cork()
+    process.nextTick(() => response.uncork())
   }
-  response.end()
+  for (const part of parts) if (part.length > 0) response.write(part)
 }
 
 function failureOf(error: unknown): GatewayError {
