@@ -70,7 +70,7 @@ async function soak(): Promise<number> {
   const trailFile = join(folder, 'audit.jsonl')
   const trail = new Trail(trailFile, findings, leaks)
   const long = Number.NEGATIVE_INFINITY
-  const troubles: Troubles = { graph: long, token: long, issuer: long, cluster: long }
+  const troubles: Troubles = { graph: long, token: long, issuer: long, cluster: long, imds: long }
   const judge = new Judge(findings, trail, troubles)
   const ca = emulator.caPem
   const lives = new Lives({ folder, ca, findings, managementPort, leaks })

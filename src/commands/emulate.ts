@@ -23,6 +23,7 @@ identity:
   clientId: ${emulator.entra.clientId}
   authorityHost: ${emulator.url}
   credential: { type: secret, value: ${emulator.entra.clientSecret} }
+  # or: credential: { type: managed, endpoint: ${JSON.stringify(emulator.imds.url)} }
 issuers:
   emulated: { type: oidc, issuer: ${emulator.issuer.url}, audience: session-gateway }
 access:

@@ -29,8 +29,16 @@ export class AccessTokens {
     this.#clientId = clientId
   }
 
-  /** @returns the compact JWT, with a v1.0 app-only access token's claims for Graph */
-  async issue(roles: readonly string[], lifetimeSeconds: number, now: number): Promise<string> {
+  /**
+   * @param appId the application that it is given to; the emulated one unless told
+   * @returns the compact JWT, with a v1.0 app-only access token's claims for Graph
+   */
+  async issue(
+    roles: readonly string[],
+    lifetimeSeconds: number,
+    now: number,
+    appId = this.#clientId,
+  ): Promise<string> {
     const issuedAt = Math.floor(now / 1000)
     const token = await this.#keys.sign(
       {
@@ -39,7 +47,7 @@ export class AccessTokens {
         iat: issuedAt,
         nbf: issuedAt,
         exp: issuedAt + lifetimeSeconds,
-        appid: this.#clientId,
+        appid: appId,
         idtyp: 'app',
         roles: roles.length > 0 ? roles : undefined,
         tid: this.#tenantId,

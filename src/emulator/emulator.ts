@@ -8,6 +8,7 @@ import type { Certificate, KeyType } from './certificate.ts'
 import type { FederatedCredential } from './client-assertions.ts'
 import type { Fault, PartName } from './faults.ts'
 import type { GraphControls } from './graph-controls.ts'
+import type { ManagedIdentity } from './imds.ts'
 import type { TokenOptions } from './issuer.ts'
 import type { RecordedRequest } from './request-log.ts'
 import type { ServiceAccountTokenOptions } from './service-accounts.ts'
@@ -68,6 +69,18 @@ export interface Emulator extends AsyncDisposable {
     /** The bearer that the discovery endpoints demand. */
     readonly podToken: string
     readonly requests: number
+  }
+  /** The metadata service of the machine that a gateway could be running on. */
+  readonly imds: {
+    /** `http://127.0.0.1:PORT`: plain, as it is. */
+    readonly url: string
+    /** The newest 10,000. */
+    readonly requests: readonly RecordedRequest[]
+    /** Assigned to the machine; the emulated application, as its system-assigned one, unless told. */
+    identities: readonly ManagedIdentity[]
+    /** A day, unless told. Its tokens are kept and given again until five minutes before their end. */
+    tokenLifetimeSeconds: number
+    forgetTokens(): void
   }
   /**
    * The next `times` requests (1 unless told) to that part meet this fault instead. Faults queue; `Infinity`

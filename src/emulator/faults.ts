@@ -61,7 +61,7 @@ export interface EntraFault {
 }
 
 /** The parts that can be at fault; `token` is Entra's token endpoint. */
-export const parts = ['graph', 'token', 'issuer', 'cluster'] as const
+export const parts = ['graph', 'token', 'issuer', 'cluster', 'imds'] as const
 
 export type PartName = (typeof parts)[number]
 

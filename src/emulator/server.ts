@@ -1,12 +1,13 @@
 /**
- * The one HTTPS origin behind which everything is emulated: HTTP/1.1, keep-alive, bodies bounded.
+ * The HTTPS origin behind which almost everything is emulated, and the plain one of IMDS: HTTP/1.1, keep-alive, bodies
+ * bounded.
  *
  * @module
  */
 
 import { once } from 'node:events'
-import { createServer } from 'node:https'
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Certificate } from './certificate.ts'
@@ -44,7 +45,8 @@ export interface Server {
 export interface ServerOptions {
   readonly host: string
   readonly port: number
-  readonly certificate: Certificate
+  /** Plain http without one. */
+  readonly certificate?: Certificate
   /** Epoch milliseconds, for the `Date` header. */
   readonly now: () => number
   deliver(request: EmulatedRequest): Promise<Delivery>
@@ -55,7 +57,11 @@ const bodyLimitBytes = 256 * 1024
 export async function startServer(options: ServerOptions): Promise<Server> {
   // A reset needs the socket beneath TLS, and Node does not say which that is: the client's address does.
   const sockets = new Map<string, Socket>()
-  const server = createServer({ cert: options.certificate.certPem, key: options.certificate.keyPem })
+  const { certificate } = options
+  const server =
+    certificate === undefined
+      ? createServer()
+      : createHttpsServer({ cert: certificate.certPem, key: certificate.keyPem })
   server.keepAliveTimeout = 75_000
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket)

@@ -1,6 +1,6 @@
 /**
  * Entra ID, Graph beta, a caller's issuer and a Kubernetes API server's discovery endpoints, behind one HTTPS
- * origin: everything a gateway talks to, without any of it.
+ * origin, and IMDS beside them: everything a gateway talks to, without any of it.
  *
  * @module
  */
@@ -17,6 +17,7 @@ import { FaultQueue, meet, parts } from './faults.ts'
 import type { Fault, Part, PartName } from './faults.ts'
 import { Graph } from './graph.ts'
 import { graphControls } from './graph-controls.ts'
+import { Imds } from './imds.ts'
 import { Issuer } from './issuer.ts'
 import { RequestLog } from './request-log.ts'
 import { startServer, text } from './server.ts'
@@ -55,22 +56,33 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const faults = forEachPart((part) => new FaultQueue(part))
   let jwksRequests = 0
 
+  const { host = '127.0.0.1' } = options
   const server = await startServer({
-    host: options.host ?? '127.0.0.1',
+    host,
     port: options.port ?? 0,
     certificate: await authority.issue(['localhost', '127.0.0.1', '::1']),
     now,
     deliver: (request) => deliver(request),
   })
+  const metadata = await startServer({ host, port: 0, now, deliver: (request) => meetAt('imds', request) })
   const url = `https://localhost:${server.port}`
   const issuer = new Issuer(`${url}/issuer`, issuerKeys, now)
   const cluster = new Cluster(clusterIssuerUrl, podToken, issuerKeys)
   const graph = new Graph(tokens, workspaces, now)
+  const imds = new Imds({ tokens, clientId, roles: () => entra.roles, now })
   const emulated: Record<PartName, Part> = {
     graph,
     token: entra,
     issuer,
     cluster,
+    imds,
+  }
+
+  function meetAt(name: PartName, request: EmulatedRequest): Promise<Delivery> {
+    const fault = faults[name].next()
+    const { method, target, httpVersion, rawHeaders, body } = request
+    logs[name].record({ method, target, httpVersion, rawHeaders, body })
+    return meet(fault, emulated[name], request)
   }
 
   async function deliver(request: EmulatedRequest): Promise<Delivery> {
@@ -82,10 +94,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       return { how: 'whole', answer }
     }
     if (request.path === '/issuer/jwks') jwksRequests += 1
-    const fault = faults[name].next()
-    const { method, target, httpVersion, rawHeaders, body } = request
-    logs[name].record({ method, target, httpVersion, rawHeaders, body })
-    return meet(fault, emulated[name], request)
+    return meetAt(name, request)
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([server.close(), metadata.close()])
   }
 
   function fail(part: PartName, fault: Fault, times = 1): void {
@@ -107,6 +120,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       token: { requests: logs.token.total, exchanges: entra.exchanges },
       issuer: { requests: logs.issuer.total, jwksRequests },
       cluster: { requests: logs.cluster.total },
+      imds: { requests: logs.imds.total },
     }),
     fail,
     reset,
@@ -162,17 +176,42 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         return logs.cluster.total
       },
     },
+    imds: {
+      url: `http://127.0.0.1:${metadata.port}`,
+      get requests() {
+        return logs.imds.recent
+      },
+      get identities() {
+        return imds.identities
+      },
+      set identities(identities) {
+        imds.identities = identities
+      },
+      get tokenLifetimeSeconds() {
+        return imds.tokenLifetimeSeconds
+      },
+      set tokenLifetimeSeconds(seconds) {
+        imds.tokenLifetimeSeconds = seconds
+      },
+      forgetTokens: () => imds.forgetTokens(),
+    },
     fail,
     recover: (part) => faults[part].clear(),
     reached: (part, requests) => logs[part].reached(requests),
     reset,
-    close: () => server.close(),
-    [Symbol.asyncDispose]: () => server.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   }
 }
 
 function forEachPart<Thing>(make: (part: PartName) => Thing): Record<PartName, Thing> {
-  return { graph: make('graph'), token: make('token'), issuer: make('issuer'), cluster: make('cluster') }
+  return {
+    graph: make('graph'),
+    token: make('token'),
+    issuer: make('issuer'),
+    cluster: make('cluster'),
+    imds: make('imds'),
+  }
 }
 
 function partAt(path: string): PartName | undefined {

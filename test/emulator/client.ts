@@ -34,6 +34,11 @@ export interface Client extends AsyncDisposable {
   ask(path: string, asking?: Asking): Promise<Reply>
   /** POSTs to the token endpoint what a correct client sends, with these changes; undefined leaves out. */
   exchange(changes?: Record<string, string | undefined>): Promise<Reply>
+  /** Asks IMDS as a correct client does, with these changes to the query and the headers; undefined leaves out. */
+  machineToken(
+    changes?: Record<string, string | undefined>,
+    headers?: Record<string, string | undefined>,
+  ): Promise<Reply>
   /** An app-only token. */
   appToken(): Promise<string>
   /** Asks Graph with a fresh app-only token. */
@@ -45,8 +50,10 @@ export async function emulatorAndClient(options?: EmulatorOptions): Promise<Clie
   const agent = new Agent({ connect: { ca: emulator.caPem } })
   const { entra } = emulator
 
-  async function ask(path: string, asking: Asking = {}): Promise<Reply> {
-    const { statusCode, headers, body } = await request(emulator.url + path, { dispatcher: agent, ...asking })
+  const ask = (path: string, asking: Asking = {}): Promise<Reply> => send(emulator.url + path, asking)
+
+  async function send(url: string, asking: Asking): Promise<Reply> {
+    const { statusCode, headers, body } = await request(url, { dispatcher: agent, ...asking })
     const text = await body.text()
     return {
       status: statusCode,
@@ -66,11 +73,22 @@ export async function emulatorAndClient(options?: EmulatorOptions): Promise<Clie
       client_secret: entra.clientSecret,
       ...changes,
     }
-    const sent = Object.entries(form).filter((entry): entry is [string, string] => entry[1] !== undefined)
+    const sent = given(form)
     return ask(`/${entra.tenantId}/oauth2/v2.0/token`, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams(sent).toString(),
+    })
+  }
+
+  function machineToken(
+    changes: Record<string, string | undefined> = {},
+    headers: Record<string, string | undefined> = {},
+  ): Promise<Reply> {
+    const query = { 'api-version': '2018-02-01', resource: 'https://graph.microsoft.com', ...changes }
+    const target = `/metadata/identity/oauth2/token?${new URLSearchParams(given(query)).toString()}`
+    return send(emulator.imds.url + target, {
+      headers: Object.fromEntries(given({ metadata: 'true', ...headers })),
     })
   }
 
@@ -83,6 +101,7 @@ export async function emulatorAndClient(options?: EmulatorOptions): Promise<Clie
     agent,
     ask,
     exchange,
+    machineToken,
     appToken,
     graph: async (path, asking = {}) =>
       ask(path, { ...asking, headers: { authorization: `Bearer ${await appToken()}`, ...asking.headers } }),
@@ -91,4 +110,8 @@ export async function emulatorAndClient(options?: EmulatorOptions): Promise<Clie
       await agent.destroy()
     },
   }
+}
+
+function given(fields: Record<string, string | undefined>): [string, string][] {
+  return Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined)
 }

@@ -18,6 +18,7 @@ test('the counters are there to read', async () => {
     token: { requests: 1, exchanges: 1 },
     issuer: { requests: 1, jwksRequests: 1 },
     cluster: { requests: 0 },
+    imds: { requests: 0 },
   })
 })
 

@@ -12,8 +12,9 @@ const asking: Record<PartName, (client: Client) => Promise<Reply>> = {
     client.ask('/cluster/openid/v1/jwks', {
       headers: { authorization: `Bearer ${client.emulator.cluster.podToken}` },
     }),
+  imds: (client) => client.machineToken(),
 }
-const everyPart = ['graph', 'token', 'issuer', 'cluster'] as const
+const everyPart = ['graph', 'token', 'issuer', 'cluster', 'imds'] as const
 
 for (const part of everyPart) {
   const ask = asking[part]
@@ -213,7 +214,7 @@ test('a reset forgets faults, counters and requests, and nothing else', async ()
     [0, 0, 0],
   )
   assert.deepEqual([emulator.entra.requests.length, emulator.issuer.jwksRequests], [0, 0])
-  assert.equal(emulator.cluster.requests, 0)
+  assert.deepEqual([emulator.cluster.requests, emulator.imds.requests.length], [0, 0])
   assert.equal((await client.ask(sessionPath, { headers })).status, 200)
 })
 
