@@ -6,6 +6,7 @@ export {
   type OutboundRequest,
   type OutboundResponse,
 } from './outbound.ts'
+export { createLinkLocal, type LinkLocal } from './link-local.ts'
 export { httpDateMs } from './http-date.ts'
 export { retryAfterMs } from './retry-after.ts'
 export { asFailure, OutboundFailure, type FailureKind } from './failure.ts'
