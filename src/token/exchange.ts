@@ -10,26 +10,15 @@
  */
 
 import { ConfidentialClientApplication, type INetworkModule, type NetworkResponse } from '@azure/msal-node'
-import { decodeJwt } from 'jose'
 import type { Clock } from '../clock.ts'
 import { parseJsonObject } from '../json.ts'
 import { type Outbound, OutboundFailure, retryAfterMs } from '../outbound/index.ts'
+import { appToken, type Exchange, flatHeaders, messageOf } from './app-token.ts'
 import { describeClock, skewMs } from './clock-skew.ts'
 import { type CredentialSource, readCredential } from './credential.ts'
 import { ExchangeFailed } from './errors.ts'
 import type { Circumstances } from './explain.ts'
 import { longestTold, redactorFor, refusal } from './refusal.ts'
-
-export interface AppToken {
-  readonly value: string
-  /** Epoch milliseconds. */
-  readonly expiresAt: number
-  /** Application roles, as far as the token can be read; it is Graph's to interpret. */
-  readonly roles: readonly string[]
-}
-
-/** @throws {ExchangeFailed} */
-export type Exchange = () => Promise<AppToken>
 
 export interface ExchangeOptions {
   readonly tenantId: string
@@ -45,8 +34,6 @@ export interface ExchangeOptions {
 }
 
 const scope = 'https://graph.microsoft.com/.default'
-/** Entra's own are 60 to 90 minutes, and 24 to 28 hours at the very most. */
-const longestLifetimeMs = 28 * 60 * 60_000
 const largestAnswerBytes = 256 * 1024
 
 export function createExchange(options: ExchangeOptions): Exchange {
@@ -63,7 +50,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
   /** Of the last answer: a credential that is refused here is never sent, so no later one comes. */
   let lastSkewMs: number | undefined
 
-  return async function exchange(): Promise<AppToken> {
+  return async function exchange() {
     const credential = await readCredential(options.credential, {
       now: clock.now(),
       describeClock: () => describeClock(clock.now(), lastSkewMs),
@@ -112,13 +99,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     }
     // MSAL counts from the system's clock; what Entra said is a lifetime.
     const lifetimeMs = result.expiresOn.getTime() - Date.now()
-    if (!Number.isFinite(lifetimeMs))
-      throw new ExchangeFailed('Entra answered with a lifetime that is no number')
-    return {
-      value: result.accessToken,
-      expiresAt: clock.now() + Math.min(lifetimeMs, longestLifetimeMs),
-      roles: rolesOf(result.accessToken),
-    }
+    return appToken(result.accessToken, lifetimeMs, 'Entra', clock.now())
   }
 }
 
@@ -177,7 +158,7 @@ function createWire({ outbound, tokenEndpoint, deadlineMs, clock, compared, circ
           throw failure
         }
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- MSAL names the type and checks the fields
-        return { status: response.status, headers: flatten(response.headers), body: body as T }
+        return { status: response.status, headers: flatHeaders(response.headers), body: body as T }
       } catch (error) {
         failure ??= new ExchangeFailed(
           error instanceof OutboundFailure
@@ -196,26 +177,4 @@ function createWire({ outbound, tokenEndpoint, deadlineMs, clock, compared, circ
 function aboutTime({ kind, message }: OutboundFailure, now: number): string {
   const isAboutTime = kind === 'tls_certificate_error' && /expired|not yet valid/.test(message)
   return isAboutTime ? `; ${describeClock(now, undefined)}` : ''
-}
-
-function rolesOf(token: string): readonly string[] {
-  try {
-    const { roles } = decodeJwt(token)
-    return Array.isArray(roles) ? roles.filter((role): role is string => typeof role === 'string') : []
-  } catch {
-    return []
-  }
-}
-
-function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.join(', ') : (value ?? ''),
-    ]),
-  )
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,4 +1,5 @@
-export { createExchange, type AppToken, type Exchange, type ExchangeOptions } from './exchange.ts'
+export type { AppToken, Exchange } from './app-token.ts'
+export { createExchange, type ExchangeOptions } from './exchange.ts'
 export {
   createTokenProvider,
   type TokenObserver,

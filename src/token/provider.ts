@@ -9,8 +9,8 @@
  */
 
 import type { Clock } from '../clock.ts'
+import type { AppToken, Exchange } from './app-token.ts'
 import { ExchangeFailed, TokenUnavailable } from './errors.ts'
-import type { AppToken, Exchange } from './exchange.ts'
 import { neededRole } from './roles.ts'
 
 export interface TokenProvider {
@@ -60,7 +60,7 @@ const longestRetryMs = 60_000
 const longestWaitMs = 10 * 60_000
 /** Tokens that Graph calls invalid are replaced at most this often, or each 401 would cost an exchange. */
 const forcedEveryMs = 30_000
-const noAnswerYet = 'Entra has not answered yet'
+const noAnswerYet = 'the token exchange has not been answered yet'
 
 export function createTokenProvider({
   exchange,
@@ -114,7 +114,7 @@ export function createTokenProvider({
     if (isClosed) return
     const lifeMs = token.expiresAt - clock.now()
     if (lifeMs <= expiryMarginMs) {
-      return backOff(new ExchangeFailed(`Entra's token lives for ${lifeMs} ms only, too short to be used`))
+      return backOff(new ExchangeFailed(`the token lives for ${lifeMs} ms only, too short to be used`))
     }
     held = token
     failures = 0

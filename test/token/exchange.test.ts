@@ -102,6 +102,16 @@ const faults: readonly (readonly [what: string, fault: Fault, says: RegExp, retr
     tokenAnswer({ token_type: 'Bearer', expires_in: 3599, access_token: '' }),
     /access token|token exchange failed/,
   ],
+  [
+    'a token that is a number',
+    tokenAnswer({ token_type: 'Bearer', expires_in: 3599, access_token: 17 }),
+    /without an access token/,
+  ],
+  [
+    'a token that would end its header',
+    tokenAnswer({ token_type: 'Bearer', expires_in: 3599, access_token: 'a\r\nb: c' }),
+    /without an access token/,
+  ],
   ['an error with a 200', tokenAnswer({ error: 'server_error', error_description: 'odd' }), /server_error/],
   [
     'an answer without end',

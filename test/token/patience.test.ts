@@ -13,7 +13,7 @@ test('two hundred who wait for an Entra that is slow wait three seconds, those a
   await script.advance(3_000)
   for (const outcome of await waiting) {
     assert.ok(outcome.status === 'rejected')
-    assert.equal(outcome.reason.reason, 'Entra has not answered yet')
+    assert.equal(outcome.reason.reason, 'the token exchange has not been answered yet')
   }
   await assert.rejects(script.provider.get(), unavailable)
   assert.equal(script.exchanges, 1)
