@@ -26,6 +26,7 @@ import {
   type TlsFiles,
 } from './http/index.ts'
 import { cacheFor, callersFor, type Environment, outboundFor, tlsFor, tokensFor, trailFor } from './parts.ts'
+import { createLinkLocal } from './outbound/index.ts'
 import { createFlood, createMetrics, type Log, type Metrics } from './telemetry/index.ts'
 import { roleMissingRemedy, type TokenProvider } from './token/index.ts'
 
@@ -76,6 +77,8 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const flood = createFlood(log, clock)
   const outbound = await outboundFor(config, clock)
   starting.defer(() => outbound.close())
+  const linkLocal = createLinkLocal(clock)
+  starting.defer(() => linkLocal.close())
   const gate = createGate(clock.monotonic)
   const line = createLine({
     gate,
@@ -115,7 +118,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   const managementTls = await tlsFor(managementConfig.tls, 'server.management.tls', { clock, log, metrics })
   starting.defer(() => managementTls?.close())
 
-  const tokens = tokensFor(config, { outbound, clock, random, log, metrics })
+  const tokens = tokensFor(config, { outbound, linkLocal, clock, random, log, metrics })
   starting.defer(() => tokens.close())
   const graph = createGraphClient({
     origin: config.graph.endpoint,
@@ -131,7 +134,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
       called: (outcome, _trip, durationMs) => metrics.graphCalled(outcome, durationMs),
       roleMissing(trip) {
         if (!flood.admits('error', 'roleMissing')) return
-        log.error({ ...trip }, roleMissingRemedy(config.identity.clientId))
+        log.error({ ...trip }, roleMissingRemedy(config.identity))
       },
     },
   })

@@ -24,11 +24,12 @@ import type { Clock } from './clock.ts'
 import { StartFailure } from './errors.ts'
 import type { Config, IssuerConfig } from './config/index.ts'
 import { type TlsFiles, watchTlsFiles } from './http/index.ts'
-import { createOutbound, type Outbound } from './outbound/index.ts'
+import { createOutbound, type LinkLocal, type Outbound } from './outbound/index.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
 import {
   createClockReports,
   createExchange,
+  createManagedExchange,
   createRoleReports,
   createTokenProvider,
   neededRole,
@@ -70,25 +71,34 @@ function isCertificate(pem: string): boolean {
 
 export function tokensFor(
   { identity, graph }: Config,
-  { outbound, clock, log, metrics, random }: Tools & { random: () => number },
-): TokenProvider {
-  const rolesOf = createRoleReports(identity.clientId, clock.monotonic)
-  const clockOf = createClockReports()
-  const tell = ({ level, fields, message }: Report): void => log[level](fields, message)
-  const exchange = createExchange({
-    tenantId: identity.tenantId,
-    clientId: identity.clientId,
-    authorityHost: identity.authorityHost,
-    credential: identity.credential,
+  {
     outbound,
+    linkLocal,
+    clock,
+    log,
+    metrics,
+    random,
+  }: Tools & { linkLocal: LinkLocal; random: () => number },
+): TokenProvider {
+  const { tenantId, clientId, authorityHost, credential } = identity
+  const rolesOf = createRoleReports(identity, clock.monotonic)
+  const clockOf = createClockReports(credential.type === 'managed' ? 'IMDS' : 'Entra')
+  const tell = ({ level, fields, message }: Report): void => log[level](fields, message)
+  const common = {
+    tenantId,
+    clientId,
     clock,
     deadlineMs: graph.deadline,
-    clockCompared(skewMs) {
+    clockCompared(skewMs: number) {
       metrics.clockCompared(skewMs)
       const report = clockOf(skewMs)
       if (report !== undefined) tell(report)
     },
-  })
+  }
+  const exchange =
+    credential.type === 'managed'
+      ? createManagedExchange({ ...common, ...credential, linkLocal })
+      : createExchange({ ...common, authorityHost, credential, outbound })
   const provider = createTokenProvider({
     exchange,
     clock,

@@ -41,6 +41,15 @@ export function parseOrigin(text: string): string | undefined {
   return originPattern.test(text) && URL.canParse(text) ? new URL(text).origin : undefined
 }
 
+/** IMDS, or a stand-in by its loopback address: nothing that a name or a route could lead elsewhere. */
+export const metadataOriginPattern =
+  /^http:\/\/(?:169\.254\.169\.254|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?\/?$/
+
+/** @returns `http://address[:port]` without a trailing slash */
+export function parseMetadataOrigin(text: string): string | undefined {
+  return metadataOriginPattern.test(text) && URL.canParse(text) ? new URL(text).origin : undefined
+}
+
 export const httpsUrlPattern = /^https:\/\/[^\s#\\]+$/
 
 /** @returns the text, character for character: issuers are compared exactly (OpenID Connect Discovery §4.3) */

@@ -27,6 +27,7 @@ export function crossCheck(tree: Tree): Remarks {
   const remarks: Remarks = { problems: [], warnings: [] }
   checkServer(tree, remarks)
   checkCache(tree, remarks)
+  checkIdentity(tree, remarks)
   checkIssuers(tree, remarks)
   checkAccess(tree, remarks)
   checkAudit(tree, remarks)
@@ -94,6 +95,20 @@ function checkCache(tree: Tree, { problems, warnings }: Remarks): void {
   if (freshFor <= maxRetention && freshFor + staleIfError > maxRetention) {
     const message = 'ends freshFor and staleIfError before their time: nothing is served beyond it'
     warnings.push({ path: ['cache', 'maxRetention'], message })
+  }
+}
+
+function checkIdentity(tree: Tree, { warnings }: Remarks): void {
+  const path = ['identity', 'credential']
+  if (valueAt(tree, [...path, 'type']) !== 'managed') return
+  const message =
+    'on Kubernetes every pod of the node can get tokens of this identity from IMDS: run the gateway on nodes of its own, or prefer type: federated'
+  warnings.push({ path, message })
+  const authorityHost = find(tree, ['identity', 'authorityHost'])
+  // From the environment it comes unasked.
+  if (authorityHost !== undefined && 'file' in authorityHost.at) {
+    const unused = 'not used: tokens of a managed identity come from IMDS. Leave it out'
+    warnings.push({ path: ['identity', 'authorityHost'], message: unused })
   }
 }
 

@@ -10,9 +10,11 @@ import {
   guidPattern,
   httpsUrlPattern,
   listenPattern,
+  metadataOriginPattern,
   originPattern,
   parseHttpsUrl,
   parseListen,
+  parseMetadataOrigin,
   parseOrigin,
   tenantPattern,
 } from './addresses.ts'
@@ -77,6 +79,14 @@ export function network() {
 
 export function origin() {
   return parsed('an https origin: no path, query or user name', originPattern, parseOrigin)
+}
+
+export function metadataOrigin() {
+  return parsed(
+    'http://169.254.169.254, or an http origin on this machine such as http://127.0.0.1:8081',
+    metadataOriginPattern,
+    parseMetadataOrigin,
+  )
 }
 
 export function httpsUrl() {

@@ -6,7 +6,18 @@
  */
 
 import * as z from 'zod'
-import { count, duration, filePath, guid, origin, percent, secret, size, tenant } from './fields.ts'
+import {
+  count,
+  duration,
+  filePath,
+  guid,
+  metadataOrigin,
+  origin,
+  percent,
+  secret,
+  size,
+  tenant,
+} from './fields.ts'
 import { audit } from './schema-audit.ts'
 import { access, issuers, propertyName } from './schema-callers.ts'
 import { server } from './schema-server.ts'
@@ -92,6 +103,25 @@ const credential = z.discriminatedUnion('type', [
       ),
     })
     .describe('A federated token: no Microsoft secret at all. Prefer this one.'),
+  z
+    .strictObject({
+      type: z.literal('managed').describe('The kind of credential.'),
+      assigned: z
+        .enum(['system', 'user'])
+        .meta({ title: '`system` or `user`' })
+        .prefault('system')
+        .describe(
+          'The machine’s own identity, or a user-assigned one: that with the client ID `identity.clientId`.',
+        ),
+      endpoint: metadataOrigin()
+        .prefault('http://169.254.169.254')
+        .describe(
+          'The metadata service (IMDS). Another one only in development: a stand-in on this machine.',
+        ),
+    })
+    .describe(
+      'A managed identity of the Azure machine: its metadata service gives the token. On Kubernetes every pod of the node may ask for the same one.',
+    ),
 ])
 
 const identity = z.strictObject({
@@ -99,9 +129,11 @@ const identity = z.strictObject({
   clientId: guid().describe('The application (client) ID the gateway asks Graph as.'),
   authorityHost: origin()
     .prefault('https://login.microsoftonline.com')
-    .describe('The Entra of your cloud. The credential goes there and nowhere else.'),
+    .describe(
+      'The Entra of your cloud. The credential goes there and nowhere else. Not used with a managed identity.',
+    ),
   credential: credential.describe(
-    'How the gateway proves it is that application: secret, certificate or federated.',
+    'How the gateway proves it is that application: secret, certificate, federated or managed.',
   ),
 })
 

@@ -77,7 +77,7 @@ export function createMetrics(gauges: Gauges): Metrics {
   const exchanges = counter('token_exchanges_total', 'Exchanges for an app-only token', ['result'])
   const clockSkew = new Gauge({
     name: `${prefix}clock_skew_seconds`,
-    help: 'How far this clock was ahead of Entra’s at the last exchange; negative: behind',
+    help: 'How far this clock was ahead of Entra’s (or IMDS’s) at the last exchange; negative: behind',
     registers,
   })
   const keyFetches = counter('issuer_key_fetches_total', 'Fetches of an issuer’s keys', ['issuer', 'result'])

@@ -31,11 +31,15 @@ export function describeClock(now: number, skew: number | undefined): string {
   const ours = `this machine’s clock says ${new Date(now).toISOString()}`
   if (skew === undefined) return `${ours}, and Entra has not said what its own says`
   if (!isNoticeable(skew)) return `${ours}, and Entra’s agrees`
-  return `${ours}, which is ${describeSkew(skew)}`
+  return `${ours}, which is ${describeSkew(skew, 'Entra')}`
 }
 
-/** Says once that the clock is wrong, and once that it is right again. */
-export function createClockReports(): (skew: number) => Report | undefined {
+/**
+ * Says once that the clock is wrong, and once that it is right again.
+ *
+ * @param whose the clock that ours is compared with
+ */
+export function createClockReports(whose: 'Entra' | 'IMDS'): (skew: number) => Report | undefined {
   let isWrong = false
   return (skew) => {
     if (isNoticeable(skew) === isWrong) return undefined
@@ -46,13 +50,13 @@ export function createClockReports(): (skew: number) => Report | undefined {
           level: 'warn',
           fields,
           message:
-            `this machine’s clock is ${describeSkew(skew)}: set it (NTP), or tokens and certificates will be ` +
+            `this machine’s clock is ${describeSkew(skew, whose)}: set it (NTP), or tokens and certificates will be ` +
             'refused as expired or not valid yet',
         }
-      : { level: 'info', fields, message: 'this machine’s clock agrees with Entra’s again' }
+      : { level: 'info', fields, message: `this machine’s clock agrees with ${whose}’s again` }
   }
 }
 
-function describeSkew(skew: number): string {
-  return `${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'} Entra’s`
+function describeSkew(skew: number, whose: 'Entra' | 'IMDS'): string {
+  return `${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'} ${whose}’s`
 }

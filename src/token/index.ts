@@ -1,5 +1,6 @@
 export type { AppToken, Exchange } from './app-token.ts'
 export { createExchange, type ExchangeOptions } from './exchange.ts'
+export { createManagedExchange, type ManagedExchangeOptions } from './managed.ts'
 export {
   createTokenProvider,
   type TokenObserver,

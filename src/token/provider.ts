@@ -117,6 +117,8 @@ export function createTokenProvider({
       return backOff(new ExchangeFailed(`the token lives for ${lifeMs} ms only, too short to be used`))
     }
     held = token
+    // If it is the same one, another cannot be had just now: IMDS gives the one that it keeps.
+    suspect = ''
     failures = 0
     lastFailure = noAnswerYet
     const renewInMs = Math.max(lifeMs - renewBeforeMs, lifeMs * 0.75)

@@ -13,12 +13,18 @@ const neededRoleId = 'f3a4aa61-e12b-4725-9032-0d80ca254c0c'
 const graphAppId = '00000003-0000-0000-c000-000000000000'
 const servicePrincipals = 'https://graph.microsoft.com/v1.0/servicePrincipals'
 
+/** Who asks Graph: the application, and how it proves to be that. */
+export interface Asker {
+  readonly clientId: string
+  readonly credential: { readonly type: string }
+}
+
 /** A token without the role is replaced every minute; the same words each time would bury others. */
 const repeatMs = 10 * 60_000
 
 /** What there is to say of the roles of each new token: nothing, as long as it has been said. */
 export function createRoleReports(
-  clientId: string,
+  asker: Asker,
   monotonic: () => number,
 ): (roles: readonly string[]) => readonly Report[] {
   let missingAmong: string | undefined
@@ -34,7 +40,7 @@ export function createRoleReports(
     if (among === missingAmong && monotonic() - missingSaidAt < repeatMs) return []
     missingAmong = among
     missingSaidAt = monotonic()
-    return [{ level: 'error', fields: { roles }, message: roleMissingRemedy(clientId) }]
+    return [{ level: 'error', fields: { roles }, message: roleMissingRemedy(asker) }]
   }
 
   function excess(roles: readonly string[]): readonly Report[] {
@@ -43,19 +49,22 @@ export function createRoleReports(
     if (names === excessSaid) return []
     excessSaid = names
     if (names === '') return []
-    return [{ level: 'warn', fields: { roles: needless }, message: excessRemedy(names, clientId) }]
+    return [{ level: 'warn', fields: { roles: needless }, message: excessRemedy(names, asker.clientId) }]
   }
 
   return (roles) => [...missing(roles), ...excess(roles)]
 }
 
-export function roleMissingRemedy(clientId: string): string {
+export function roleMissingRemedy({ clientId, credential }: Asker): string {
   const idOf = (appId: string): string => `'"$(az ad sp show --id ${appId} --query id -o tsv)"'`
   return (
     `the app-only token lacks the role ${neededRole}, so Graph will refuse every read. Grant it (it is hidden in ` +
     `the portal): az rest --method POST --url "${servicePrincipals}(appId='${clientId}')/appRoleAssignments" ` +
     `--body '{"principalId":"${idOf(clientId)}","resourceId":"${idOf(graphAppId)}","appRoleId":"${neededRoleId}"}'. ` +
-    'It is seen within a minute, without a restart'
+    (credential.type === 'managed'
+      ? 'IMDS keeps the token of a managed identity for up to 24 hours and gives the same one until then, so it may take that ' +
+        'long until the grant is seen; a restart of the gateway changes nothing'
+      : 'It is seen within a minute, without a restart')
   )
 }
 

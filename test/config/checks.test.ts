@@ -21,7 +21,7 @@ test('every problem is reported at once, in whatever section it is', async () =>
     `
 server: { listen: 8443, drain: { timout: 2s } }
 graph: { endpoint: http://graph.microsoft.com, deadline: 1d, selectable: [id] }
-identity: { tenantId: common, clientId: ${tenant}, credential: { type: managed } }
+identity: { tenantId: common, clientId: ${tenant}, credential: { type: cloud } }
 issuers:
   Broken: { type: oidc }
   cluster: { type: kubernetes, audience: kubernetes.default.svc }

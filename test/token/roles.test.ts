@@ -14,9 +14,9 @@ interface Reporting {
   readonly say: (...roles: string[]) => string[]
 }
 
-function reporting(): Reporting {
+function reporting(type = 'federated'): Reporting {
   const clock = createFakeClock()
-  const reportsOf = createRoleReports(clientId, clock.monotonic)
+  const reportsOf = createRoleReports({ clientId, credential: { type } }, clock.monotonic)
   return { clock, say: (...roles) => reportsOf(roles).map(({ level, message }) => `${level}: ${message}`) }
 }
 
@@ -38,6 +38,12 @@ test('a missing role is named with the one command that grants it', () => {
   )
   assert.ok(command.includes('"appRoleId":"f3a4aa61-e12b-4725-9032-0d80ca254c0c"'), command)
   assert.doesNotMatch(command, /</)
+})
+
+test('a role granted to a managed identity is seen when IMDS gives another token, and not within the minute', () => {
+  const [line = ''] = reporting('managed').say()
+  assert.match(line, /az rest --method POST .*IMDS keeps the token of a managed identity for up to 24 hours/)
+  assert.doesNotMatch(line, /within a minute/)
 })
 
 test('a missing role is said once, again after ten minutes, and at once when the roles change', () => {
