@@ -34,8 +34,9 @@ export function createLinkRewriting(rewrite: (link: string) => string | undefine
   let held: Buffer = Buffer.of()
 
   function pass(chunk: Buffer): Buffer[] {
-    const text = held.length === 0 ? chunk : Buffer.concat([held, chunk])
     const out: Buffer[] = []
+    const text = mayBeJoined(held, chunk) ? Buffer.concat([held, chunk]) : chunk
+    if (text === chunk) out.push(held)
     let from = 0
     let until = text.length - longestName
     for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + 1)) {
@@ -61,6 +62,12 @@ export function createLinkRewriting(rewrite: (link: string) => string | undefine
   }
 
   return { pass, end: () => held }
+}
+
+/** Whether a name reaches from the one into the other, or has its link there. Mostly none does, and nothing is copied. */
+function mayBeJoined(held: Buffer, chunk: Buffer): boolean {
+  if (chunk.length < longestName) return true
+  return Buffer.concat([held, chunk.subarray(0, longestName)]).includes(needle)
 }
 
 /**
