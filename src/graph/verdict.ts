@@ -60,6 +60,7 @@ export function verdictOnFailure(failure: OutboundFailure, pass: Pass): Verdict<
       throw new GraphAnswerInvalid(failure.message)
     case 'tls_certificate_error':
     case 'tls_protocol_error':
+    case 'proxy_configuration_error':
       pass.failed()
       throw new GraphFailed(failure.kind, failure.message, { cause: failure })
     case 'dns_error':

@@ -33,7 +33,7 @@ export class ConnectorAgent extends Agent {
       (error, socket) => {
         if (error === null) callback?.(null, socket)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- there is none, and Node looks for none
-        else callback?.(asFailure(error, origin), undefined as never)
+        else callback?.(asFailure(error, this.#connector.wayTo(origin)), undefined as never)
       },
     )
   }

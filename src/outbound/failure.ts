@@ -14,6 +14,7 @@ export type FailureKind =
   | 'http_response_header_section_size'
   | 'http_protocol_error'
   | 'destination_unavailable'
+  | 'proxy_configuration_error'
 
 export class OutboundFailure extends Error {
   override readonly name = 'OutboundFailure'
@@ -35,7 +36,7 @@ export function asFailure(error: unknown, origin: string, receiving = false): Ou
   return new OutboundFailure(failureKind(error, receiving), origin, { cause: error })
 }
 
-function failureKind(error: unknown, receiving: boolean): FailureKind {
+export function failureKind(error: unknown, receiving: boolean): FailureKind {
   const code = errorCode(error)
   if (error instanceof errors.ConnectTimeoutError || code === 'ETIMEDOUT') return 'connection_timeout'
   if (error instanceof errors.HeadersOverflowError) return 'http_response_header_section_size'

@@ -14,7 +14,9 @@ import { Agent } from 'undici'
 import type { Clock } from '../clock.ts'
 import { ConnectorAgent } from './agent.ts'
 import { createConnector } from './connector.ts'
+import type { Exemption } from './exemptions.ts'
 import { asFailure, OutboundFailure } from './failure.ts'
+import type { EgressProxy } from './tunnel.ts'
 
 export interface OutboundRequest {
   /** As in `https://graph.microsoft.com`. */
@@ -51,17 +53,21 @@ export interface Outbound {
 export interface OutboundOptions {
   readonly clock: Clock
   /** PEM certificates trusted besides the system's own. */
-  readonly extraCa?: string
+  readonly extraCa?: string | undefined
   /** PEM certificates trusted instead of the system's own (a Kubernetes API server's). */
   readonly onlyCa?: string
+  /** Absent: whoever is asked is asked directly, whatever the environment says. */
+  readonly proxy?: EgressProxy | undefined
+  /** Whom the proxy is not for. */
+  readonly noProxy?: readonly Exemption[]
 }
 
 /** Idle connections are dropped before the other side's usual 60 s or more, so that few requests meet a dead one. */
 const keepAliveMs = 30_000
 
-export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Outbound {
+export function createOutbound({ clock, extraCa, onlyCa, ...way }: OutboundOptions): Outbound {
   const ca = onlyCa ?? [...trusted(), ...(extraCa === undefined ? [] : [extraCa])]
-  const connector = createConnector(ca)
+  const connector = createConnector({ clock, ca, ...way })
   const options: Agent.Options = {
     allowH2: false,
     headersTimeout: 0,
@@ -81,6 +87,7 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
     const deadline = new AbortController()
     const cancelDeadline = clock.after(request.deadlineMs, () => deadline.abort())
     let receiving = false
+    const wayTo = connector.wayTo(request.origin)
     try {
       const dispatcher = request.onNewConnection === true ? fresh : keeping
       const responding = dispatcher.request({
@@ -97,9 +104,9 @@ export function createOutbound({ clock, extraCa, onlyCa }: OutboundOptions): Out
       return { status: response.statusCode, headers: response.headers, body }
     } catch (error) {
       if (error instanceof OutboundFailure || !deadline.signal.aborted) {
-        throw asFailure(error, request.origin, receiving)
+        throw asFailure(error, wayTo, receiving)
       }
-      throw new OutboundFailure('http_response_timeout', request.origin, { cause: error })
+      throw new OutboundFailure('http_response_timeout', wayTo, { cause: error })
     } finally {
       cancelDeadline()
     }
