@@ -5,8 +5,6 @@
  * @module
  */
 
-import { X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import { getHeapStatistics } from 'node:v8'
 import { openTrail, type Trail } from './audit/index.ts'
@@ -24,7 +22,13 @@ import type { Clock } from './clock.ts'
 import { StartFailure } from './errors.ts'
 import type { Config, IssuerConfig } from './config/index.ts'
 import { type TlsFiles, watchTlsFiles } from './http/index.ts'
-import { createOutbound, type LinkLocal, type Outbound } from './outbound/index.ts'
+import {
+  createOutbound,
+  type LinkLocal,
+  type Outbound,
+  readAuthorities,
+  readProxyCredentials,
+} from './outbound/index.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
 import {
   createClockReports,
@@ -47,26 +51,21 @@ interface Tools {
   readonly metrics: Metrics
 }
 
-/** @throws {StartFailure} the file cannot be read, or holds something else */
-export async function outboundFor({ outbound: { caFile } }: Config, clock: Clock): Promise<Outbound> {
-  if (caFile === undefined) return createOutbound({ clock })
-  const extraCa = await readFile(caFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new StartFailure(`outbound.caFile: ${caFile} cannot be read (${error.code ?? error.message})`)
+/** @throws {StartFailure} a file cannot be read, or holds something else */
+export async function outboundFor({ outbound: config }: Config, clock: Clock): Promise<Outbound> {
+  const { caFile, proxyAuth, noProxy } = config
+  const extraCa = caFile === undefined ? undefined : await readAuthorities(caFile)
+  if (config.proxy === undefined || config.proxy === 'off') return createOutbound({ clock, extraCa })
+  const credentials = proxyAuth && credentialsFrom(proxyAuth)
+  await credentials?.().catch((error: Error) => {
+    throw new StartFailure(error.message)
   })
-  // TLS would pass over what it cannot read, and say so at the first connection only.
-  const certificates = extraCa.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
-  if (certificates.length === 0 || !certificates.every(isCertificate)) {
-    throw new StartFailure(`outbound.caFile: ${caFile} holds no PEM certificate, or one that cannot be read`)
-  }
-  return createOutbound({ clock, extraCa })
+  return createOutbound({ clock, extraCa, proxy: { ...config.proxy, credentials }, noProxy })
 }
 
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0
-  } catch {
-    return false
-  }
+function credentialsFrom(auth: NonNullable<Config['outbound']['proxyAuth']>): () => Promise<string> {
+  const { file, value } = auth
+  return file === undefined ? () => Promise.resolve(value.reveal()) : () => readProxyCredentials(file)
 }
 
 export function tokensFor(

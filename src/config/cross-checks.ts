@@ -13,6 +13,7 @@ import type { Remarks } from './findings.ts'
 import { issuer as issuerSchema } from './schema-callers.ts'
 import { audit } from './schema-audit.ts'
 import { cache } from './schema.ts'
+import { outbound } from './schema-outbound.ts'
 import { server } from './schema-server.ts'
 import { entriesOf, find, toValue, valueAt } from './tree.ts'
 import type { Tree } from './tree.ts'
@@ -26,6 +27,7 @@ type OidcIssuer = Extract<Issuer, { type: 'oidc' }>
 export function crossCheck(tree: Tree): Remarks {
   const remarks: Remarks = { problems: [], warnings: [] }
   checkServer(tree, remarks)
+  checkOutbound(tree, remarks)
   checkCache(tree, remarks)
   checkIdentity(tree, remarks)
   checkIssuers(tree, remarks)
@@ -71,6 +73,23 @@ function checkLinks(tree: Tree, { problems }: Remarks): void {
   const message =
     'is needed: a rule grants lists, whose links to next pages begin with it, and with server.tls: off nobody else knows'
   problems.push({ path: ['server', 'publicUrl'], message })
+}
+
+function checkOutbound(tree: Tree, { warnings }: Remarks): void {
+  const auth = find(tree, ['outbound', 'proxyAuth'])
+  const written = valueAt(tree, ['outbound', 'proxy'])
+  const proxy = outbound.shape.proxy.safeParse(written).data
+  if (written === undefined || proxy === 'off') {
+    for (const key of ['proxyAuth', 'noProxy']) {
+      const said = valueAt(tree, ['outbound', key])
+      if (said === undefined || (Array.isArray(said) && said.length === 0)) continue
+      warnings.push({ path: ['outbound', key], message: 'has no effect: there is no outbound.proxy' })
+    }
+  } else if (auth !== undefined && proxy?.scheme === 'http') {
+    const message =
+      'go to the proxy unencrypted, at every connection: write https:// in outbound.proxy if it speaks TLS'
+    warnings.push({ path: ['outbound', 'proxyAuth'], message: `the credentials ${message}` })
+  }
 }
 
 /** Fresh, then stale, then a last resort, and never beyond maxRetention. */

@@ -1,10 +1,11 @@
 /**
- * What the environment says: `GATEWAY_*` speaks over the files, `AZURE_*` only where they are silent, because
- * webhooks put it there without being asked.
+ * What the environment says: `GATEWAY_*` speaks over the files; `AZURE_*`, `HTTPS_PROXY` and `NO_PROXY` only where
+ * they are silent, because others put them there without being asked.
  *
  * @module
  */
 
+import { fillProxy } from './environment-proxy.ts'
 import { nearest, place, quoted } from './findings.ts'
 import type { Finding } from './findings.ts'
 import { formatPath } from './path.ts'
@@ -51,7 +52,7 @@ export interface Environed {
 
 /** Empty variables count as absent, as charts often leave them. */
 export function applyEnvironment(files: Branch, env: Environment): Environed {
-  const filled = fillCredential(fillPlain(files, env), env)
+  const filled = fillProxy(fillCredential(fillPlain(files, env), env), (name) => read(env, name))
   const tree = overrides.reduce((under, { name, path }) => {
     const value = read(env, name)
     return value === undefined ? under : merge(under, single(path, value, { variable: name }))

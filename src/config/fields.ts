@@ -19,6 +19,7 @@ import {
   tenantPattern,
 } from './addresses.ts'
 import { networkPattern, parseNetwork, type Network } from './networks.ts'
+import { exemptionPattern, parseExemption, parseProxy, type ProxyAddress } from './proxy.ts'
 import { Secret } from './secret.ts'
 import {
   durationPattern,
@@ -75,6 +76,27 @@ export function network() {
       return z.NEVER
     })
     .meta({ title: 'an address or a network, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32' })
+}
+
+/** A string is what is wrong with the text: it alone is shown, and never the text. */
+export function proxy() {
+  return z
+    .union([
+      // Helm reads YAML 1.1, where an unquoted off is the boolean false.
+      z.literal(['off', false]).transform(() => 'off' as const),
+      z.string().transform((written, context): ProxyAddress => {
+        const address = parseProxy(written)
+        if (typeof address !== 'string') return address
+        context.addIssue({ code: 'custom', message: address })
+        return z.NEVER
+      }),
+    ])
+    .meta({ title: 'an http:// or https:// URL of host and port, or "off"' })
+}
+
+export function exemption() {
+  const title = 'a host, .domain, *.domain, *, an address or a network, perhaps with a port'
+  return parsed(title, exemptionPattern, parseExemption)
 }
 
 export function origin() {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { proxyFills } from './environment-proxy.ts'
 import { credentialFills, fills, filesVariable, overrides } from './environment.ts'
 import { outline } from './outline.ts'
 import type { Outline } from './outline.ts'
@@ -102,7 +103,7 @@ function defaultOf(map: Outline, key: string, path: string): string {
   if (node?.default !== undefined) return code(node.default)
   const type = map.properties?.['type']?.const
   const variable =
-    fills.find((each) => formatPath(each.path) === path) ??
+    [...fills, ...proxyFills].find((each) => formatPath(each.path) === path) ??
     credentialFills.find((each) => each.type === type && formatPath(each.path) === path)
   const isRequired = map.required?.includes(key) ?? false
   const words = [...(isRequired ? ['**required**'] : []), ...(variable ? [`\`${variable.name}\``] : [])]
@@ -119,6 +120,10 @@ function environment(): string {
     [`\`${filesVariable}\``, 'Files to read, separated by `:`, when no `--config` is given.'],
     ...overrides.map(({ name, path }) => [`\`${name}\``, `Overrides \`${formatPath(path)}\`.`]),
     ...fills.map(({ name, path }) => [`\`${name}\``, `Fills \`${formatPath(path)}\`.`]),
+    ...proxyFills.map(({ name, path }) => [
+      `\`${name}\``,
+      `Fills \`${formatPath(path)}\`, in lower case, too.`,
+    ]),
     ...credentialFills.map(({ name, path, type }) => [
       `\`${name}\``,
       `Fills \`${formatPath(path)}\` of type \`${type}\`; it also chooses that type where the files name none.`,
@@ -127,7 +132,12 @@ function environment(): string {
   const text = `\`GATEWAY_*\` variables speak over the files. \`AZURE_*\` variables only fill what the files leave out,
 because webhooks inject them; where the two differ, the file counts and a warning names both. If the files name no
 credential and the environment holds several, the gateway does not guess: choose with \`identity.credential.type\`.
-Empty variables count as absent.`
+Empty variables count as absent.
+
+\`HTTPS_PROXY\` and \`NO_PROXY\` fill what the files leave out in the same way. \`https_proxy\` and \`no_proxy\` are read
+before them, as curl does. A user and a password in the URL become \`outbound.proxyAuth\`, for that proxy only, and are
+never shown. \`NO_PROXY\` separates its hosts by commas or spaces. \`HTTP_PROXY\` and \`ALL_PROXY\` are not read: where
+only they are set, a warning says so. \`outbound.proxy: off\` is no proxy, whatever the environment says.`
   return ['## Environment variables', text, table(rows, ['Variable', 'Effect'])].join('\n\n')
 }
 

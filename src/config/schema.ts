@@ -20,14 +20,9 @@ import {
 } from './fields.ts'
 import { audit } from './schema-audit.ts'
 import { access, issuers, propertyName } from './schema-callers.ts'
+import { outbound } from './schema-outbound.ts'
 import { server } from './schema-server.ts'
 import type { Secret } from './secret.ts'
-
-const outbound = z.strictObject({
-  caFile: filePath()
-    .optional()
-    .describe('More certificate authorities (PEM) to trust for Entra, Graph and OIDC issuers.'),
-})
 
 const selectable = z
   .array(propertyName())

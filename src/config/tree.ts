@@ -49,10 +49,16 @@ function typeOf(branch: Branch): Scalar | undefined {
 }
 
 /** A tree that says one thing: `value` at `path`. */
-export function single(path: readonly string[], value: Scalar, at: Place): Branch {
+export function single(path: readonly string[], value: Scalar | readonly Scalar[], at: Place): Branch {
   const [first = '', ...rest] = path
-  const child: Tree = rest.length === 0 ? { kind: 'leaf', at, value } : single(rest, value, at)
+  const child = rest.length === 0 ? plant(value, at) : single(rest, value, at)
   return { kind: 'map', at, entries: new Map([[first, child]]) }
+}
+
+function plant(value: Scalar | readonly Scalar[], at: Place): Tree {
+  return typeof value === 'object' && value !== null
+    ? { kind: 'list', at, items: value.map((each) => plant(each, at)) }
+    : { kind: 'leaf', at, value }
 }
 
 export function find(tree: Tree | undefined, path: Path): Tree | undefined {
