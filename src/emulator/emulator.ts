@@ -22,6 +22,8 @@ export interface EmulatorOptions {
   readonly clientId?: string
   /** Random unless told. */
   readonly clientSecret?: string
+  /** The certificate holds for the names below this domain as well, and the issuer calls itself `issuer.DOMAIN`. */
+  readonly domain?: string
   /** Epoch milliseconds; the system's clock unless told. */
   readonly now?: () => number
 }

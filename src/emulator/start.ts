@@ -35,7 +35,7 @@ const clusterIssuerUrl = 'https://kubernetes.default.svc.cluster.local'
 
 /** Rejects when the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { tenantId = exampleTenantId, clientId = exampleClientId, now = Date.now } = options
+  const { tenantId = exampleTenantId, clientId = exampleClientId, now = Date.now, domain } = options
   const clientSecret = options.clientSecret ?? randomBytes(30).toString('base64url')
   const [authority, tenantKeys, issuerKeys] = await Promise.all([
     createAuthority(),
@@ -60,13 +60,19 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const server = await startServer({
     host,
     port: options.port ?? 0,
-    certificate: await authority.issue(['localhost', '127.0.0.1', '::1']),
+    certificate: await authority.issue([
+      'localhost',
+      '127.0.0.1',
+      '::1',
+      ...(domain === undefined ? [] : [`*.${domain}`]),
+    ]),
     now,
     deliver: (request) => deliver(request),
   })
   const metadata = await startServer({ host, port: 0, now, deliver: (request) => meetAt('imds', request) })
   const url = `https://localhost:${server.port}`
-  const issuer = new Issuer(`${url}/issuer`, issuerKeys, now)
+  const issuerOrigin = domain === undefined ? url : `https://issuer.${domain}:${server.port}`
+  const issuer = new Issuer(`${issuerOrigin}/issuer`, issuerKeys, now)
   const cluster = new Cluster(clusterIssuerUrl, podToken, issuerKeys)
   const graph = new Graph(tokens, workspaces, now)
   const imds = new Imds({ tokens, clientId, roles: () => entra.roles, now })

@@ -24,13 +24,13 @@ export interface ProxyOptions {
   readonly isSecure?: boolean
   /** `user:password`, without which nobody gets through. */
   readonly credentials?: string
-  /** Where a host of any name really is. */
-  readonly port?: number
+  /** Whom it does not let through. */
+  readonly forbids?: (authority: string) => boolean
 }
 
 /** Whatever the host's name, it is on this machine: the names need not exist anywhere. */
 export async function connectProxy(options: ProxyOptions = {}): Promise<ConnectProxy> {
-  const { isSecure = false, credentials, port: where } = options
+  const { isSecure = false, credentials, forbids = () => false } = options
   const asked: string[] = []
   const heads: IncomingMessage['headers'][] = []
   const seen: Buffer[] = []
@@ -48,7 +48,11 @@ export async function connectProxy(options: ProxyOptions = {}): Promise<ConnectP
       )
       return
     }
-    const port = where ?? Number(request.url?.split(':').at(-1))
+    if (forbids(request.url ?? '')) {
+      client.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')
+      return
+    }
+    const port = Number(request.url?.split(':').at(-1))
     const upstream = connect(port, '127.0.0.1', () => {
       client.write('HTTP/1.1 200 Connection established\r\n\r\n')
       upstream.write(head)

@@ -67,7 +67,11 @@ export interface World extends AsyncDisposable {
 
 export interface WorldOptions {
   /** Layered over the usual configuration; made from the paths of the world's files where it names some. */
-  readonly config?: object | ((inFolder: (name: string) => string) => object)
+  readonly config?: object | ((inFolder: (name: string) => string, emulator: Emulator) => object)
+  /** Variables that the configuration is read with. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Names below it are the emulator's, too, and its issuer is called by one; only a proxy finds them. */
+  readonly domain?: string
   /** Sections of the usual configuration to leave out. */
   readonly without?: readonly string[]
   readonly clock?: FakeClock
@@ -87,14 +91,19 @@ export interface WorldOptions {
  */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await using building = new AsyncDisposableStack()
-  const { clock, emulatorNow = clock?.now } = options
-  const emulator = building.use(await startEmulator(emulatorNow === undefined ? {} : { now: emulatorNow }))
+  const { clock, emulatorNow = clock?.now, domain, env = {} } = options
+  const emulator = building.use(
+    await startEmulator({
+      ...(emulatorNow === undefined ? {} : { now: emulatorNow }),
+      ...(domain === undefined ? {} : { domain }),
+    }),
+  )
   await options.prepare?.(emulator)
   const folder = await mkdtemp(join(tmpdir(), 'session-gateway-test-'))
   building.defer(() => rm(folder, { recursive: true, force: true }))
   const files = await furnish(folder, emulator, options)
 
-  const loaded = await loadConfig({ files, env: {} })
+  const loaded = await loadConfig({ files, env })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems, null, 2))
   const trail: string[] = []
   const records: Line[] = []
@@ -171,7 +180,7 @@ async function furnish(
   { config = {}, without = [] }: WorldOptions,
 ): Promise<string[]> {
   const inFolder = (name: string): string => join(folder, name)
-  const changes = typeof config === 'function' ? config(inFolder) : config
+  const changes = typeof config === 'function' ? config(inFolder, emulator) : config
   const certificate = await emulator.certificateFor(['localhost', '127.0.0.1', 'gateway.example'])
   const usual = {
     server: {
