@@ -114,6 +114,8 @@ test('a proxy that does not let Graph through is a 502, and the operator is told
   const record = JSON.stringify(await world.recordOf(headers['request-id']))
   assert.match(record, /it answered 403: have graph\.internal\.example:\d+ allowed there/)
   assert.equal(world.emulator.graph.calls, 0)
+  // What the operator must mend is not tried a second time.
+  assert.equal(proxy.asked.filter((each) => each.startsWith('graph.')).length, 1)
   await assertNothingTold(world)
 })
 

@@ -1,4 +1,9 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { getCACertificates, rootCertificates, setDefaultCACertificates } from 'node:tls'
 import { after, test } from 'node:test'
 import { systemClock } from '../../src/clock.ts'
@@ -85,3 +90,31 @@ test('several certificates in one file are all believed', async () => {
   await using both = wayOut({ extraCa: authority.certPem + other.certPem })
   assert.equal((await both.send(asking(server.origin))).status, 200)
 })
+
+for (const [variable, value] of [
+  ['NODE_EXTRA_CA_CERTS', (folder: string) => join(folder, 'ca.pem')],
+  ['SSL_CERT_FILE', (folder: string) => join(folder, 'ca.pem')],
+  ['SSL_CERT_DIR', (folder: string) => folder],
+] as const) {
+  test(`an authority that ${variable} names is trusted, as Node and OpenSSL have it`, async () => {
+    await using server = await httpsServer((_request, response) => void response.end('ok'), elsewhere)
+    const folder = await mkdtemp(join(tmpdir(), 'session-gateway-trust-'))
+    await writeFile(join(folder, 'ca.pem'), other.certPem)
+    const source = new URL('../../src/', import.meta.url)
+    const program = `
+      import { createOutbound } from '${new URL('outbound/index.ts', source).href}'
+      import { systemClock } from '${new URL('clock.ts', source).href}'
+      const way = createOutbound({ clock: systemClock })
+      const asking = ${JSON.stringify(asking(server.origin))}
+      console.log((await way.send(asking).catch(({ kind }) => ({ status: kind }))).status)
+      await way.close()`
+    const meets = async (env: Record<string, string>): Promise<string> => {
+      const asModule = ['--input-type=module', '--eval', program]
+      const { stdout } = await promisify(execFile)(process.execPath, asModule, { env })
+      return stdout.trim()
+    }
+    assert.equal(await meets({}), 'tls_certificate_error')
+    assert.equal(await meets({ [variable]: value(folder) }), '200')
+    await rm(folder, { recursive: true })
+  })
+}
