@@ -194,3 +194,14 @@ test('the time to connect holds for the tunnel and for TLS through it, both toge
     assert.equal(clock.pending, 0)
   }
 })
+
+test('a tunnel that is made leaves no deadline behind, nor does one that is refused', async () => {
+  const clock = createFakeClock()
+  await using server = await httpsServer((_request, response) => void response.end('ok'), certificate)
+  await using proxy = await connectProxy({ forbids: (asked) => asked.startsWith('forbidden.') })
+  await using way = wayOut(proxy, { clock })
+  await way.send(asking(`https://${name}:${server.port}`))
+  assert.equal(clock.pending, 0)
+  await assert.rejects(way.send(asking('https://forbidden.example')), ofKind('proxy_configuration_error'))
+  assert.equal(clock.pending, 0)
+})
