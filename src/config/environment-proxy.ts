@@ -34,7 +34,7 @@ export function fillProxy(before: Environed, read: Read): Environed {
   const found = eitherCase('HTTPS_PROXY', read)
   if (written === undefined && found === undefined) return { ...before, ...warned(before, notRead(read)) }
   const filled = found === undefined ? before : fillAddress(before, found, written)
-  return fillExempt(filled, read)
+  return find(filled.tree, proxyPath) === undefined ? filled : fillExempt(filled, read)
 }
 
 function fillAddress(before: Environed, { name, value }: Found, written: Tree | undefined): Environed {

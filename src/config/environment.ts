@@ -53,10 +53,12 @@ export interface Environed {
 /** Empty variables count as absent, as charts often leave them. */
 export function applyEnvironment(files: Branch, env: Environment): Environed {
   const filled = fillProxy(fillCredential(fillPlain(files, env), env), (name) => read(env, name))
+  // What is said of the document as a whole is said of the file, and not of a variable that filled one key.
+  const whole = { ...filled.tree, at: files.at }
   const tree = overrides.reduce((under, { name, path }) => {
     const value = read(env, name)
     return value === undefined ? under : merge(under, single(path, value, { variable: name }))
-  }, filled.tree)
+  }, whole)
   return { ...filled, tree, warnings: [...filled.warnings, ...unknownVariables(env)] }
 }
 

@@ -212,8 +212,19 @@ test('outbound.proxy: off is no proxy, whatever the environment says, and nothin
   assert.deepEqual(await warnings([outbound('proxy: off')], env), [])
 })
 
-test('NO_PROXY without a proxy is nobody’s business', async () => {
+test('NO_PROXY without a proxy is nobody’s business, nor is it with one that is refused', async () => {
+  const refused = await load([valid], { HTTPS_PROXY: 'socks5://x', NO_PROXY: 'https://nonsense' })
+  assert.ok(!refused.ok)
+  assert.deepEqual([refused.problems.length, refused.warnings], [1, []])
   assert.deepEqual((await config([valid], { NO_PROXY: 'https://nonsense' })).outbound.noProxy, [])
+})
+
+test('what is wrong elsewhere is not said of the variable that filled a key', async () => {
+  const loaded = await load([valid.replace(/access:[^]*$/, '')], { HTTPS_PROXY: 'http://x' })
+  assert.deepEqual(
+    loaded.warnings.map(({ path, where }) => [path, where]),
+    [['access', '1.yaml:1:1']],
+  )
 })
 
 test('ALL_PROXY and HTTP_PROXY are not read: where only they are set, that is said', async () => {
