@@ -65,8 +65,9 @@ export function createPassThrough({ origin, deadlineMs, outbound, clock }: PassT
       const bounds = { origin, maxBodyBytes: largestErrorBytes }
       return { status, headers: body.headers, body: await readWhole(body, bounds) }
     } catch (error) {
-      if (deadline.signal.aborted) throw new OutboundFailure('http_response_timeout', origin)
-      throw asFailure(error, origin)
+      const wayTo = outbound.wayTo(origin)
+      if (deadline.signal.aborted) throw new OutboundFailure('http_response_timeout', wayTo)
+      throw asFailure(error, wayTo)
     } finally {
       cancelDeadline()
     }

@@ -47,6 +47,8 @@ export interface Outbound {
   readonly agent: NodeAgent
   /** As `agent`, and keeps no connection. */
   readonly freshAgent: NodeAgent
+  /** @returns the origin, and the proxy that it is reached through: for what is said of a failure */
+  readonly wayTo: (origin: string) => string
   close(): Promise<void>
 }
 
@@ -87,7 +89,6 @@ export function createOutbound({ clock, extraCa, onlyCa, ...way }: OutboundOptio
     const deadline = new AbortController()
     const cancelDeadline = clock.after(request.deadlineMs, () => deadline.abort())
     let receiving = false
-    const wayTo = connector.wayTo(request.origin)
     try {
       const dispatcher = request.onNewConnection === true ? fresh : keeping
       const responding = dispatcher.request({
@@ -103,6 +104,7 @@ export function createOutbound({ clock, extraCa, onlyCa, ...way }: OutboundOptio
       const body = await readWhole(response.body, request)
       return { status: response.statusCode, headers: response.headers, body }
     } catch (error) {
+      const wayTo = connector.wayTo(request.origin)
       if (error instanceof OutboundFailure || !deadline.signal.aborted) {
         throw asFailure(error, wayTo, receiving)
       }
@@ -119,7 +121,7 @@ export function createOutbound({ clock, extraCa, onlyCa, ...way }: OutboundOptio
     await Promise.all([keeping.destroy(), fresh.destroy()])
   }
 
-  return { send, agent, freshAgent, close }
+  return { send, agent, freshAgent, wayTo: connector.wayTo, close }
 }
 
 /** Node brings authorities of its own, and by itself does not read the system's, where a company adds its own. */

@@ -26,11 +26,13 @@ export interface ProxyOptions {
   readonly credentials?: string
   /** Whom it does not let through. */
   readonly forbids?: (authority: string) => boolean
+  /** Whom it neither lets through nor refuses. */
+  readonly hangsFor?: (authority: string) => boolean
 }
 
 /** Whatever the host's name, it is on this machine: the names need not exist anywhere. */
 export async function connectProxy(options: ProxyOptions = {}): Promise<ConnectProxy> {
-  const { isSecure = false, credentials, forbids = () => false } = options
+  const { isSecure = false, credentials, forbids = () => false, hangsFor = () => false } = options
   const asked: string[] = []
   const heads: IncomingMessage['headers'][] = []
   const seen: Buffer[] = []
@@ -50,6 +52,10 @@ export async function connectProxy(options: ProxyOptions = {}): Promise<ConnectP
     }
     if (forbids(request.url ?? '')) {
       client.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')
+      return
+    }
+    if (hangsFor(request.url ?? '')) {
+      client.resume()
       return
     }
     const port = Number(request.url?.split(':').at(-1))

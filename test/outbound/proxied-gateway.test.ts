@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
-import { audience, sessionPath, startWorld, type World, type WorldOptions } from '../world/world.ts'
+import { createFakeClock } from '../world/fake-clock.ts'
+import {
+  audience,
+  sessionPath,
+  startWorld,
+  workspacePath,
+  type World,
+  type WorldOptions,
+} from '../world/world.ts'
 import { type ConnectProxy, connectProxy } from './connect-proxy.ts'
 import { authority } from './counterpart.ts'
 
@@ -27,6 +35,7 @@ function behind(
         outbound: { caFile: inFolder('both.pem') },
         graph: { endpoint: at('graph') },
         identity: { authorityHost: at('login') },
+        access: { triage: { reads: ['session', 'sessions'] } },
         ...config?.(at),
       }
     },
@@ -56,13 +65,14 @@ async function assertNothingTold(world: World): Promise<void> {
 
 for (const isSecure of [false, true]) {
   const what = isSecure ? 'a proxy that speaks TLS' : 'a plain proxy'
-  test(`through ${what} go the token exchange, Graph and the issuer, but not the API server`, async () => {
+  test(`through ${what} go the token exchange, Graph in both lanes and the issuer, but not the API server`, async () => {
     await using proxy = await connectProxy({ isSecure, credentials: user })
     await using world = await behind(proxy)
     const ofTheCluster = await world.ask()
     const reader = await world.emulator.issuer.token({ sub: 'reader', aud: audience })
     const ofTheIssuer = await world.ask(`${sessionPath}?$select=id`, { token: reader })
-    assert.deepEqual([ofTheCluster.status, ofTheIssuer.status], [200, 200])
+    const list = await world.ask(`${workspacePath}/sessions`)
+    assert.deepEqual([ofTheCluster.status, ofTheIssuer.status, list.status], [200, 200, 200])
     assert.deepEqual(askedOf(proxy), ['graph', 'issuer', 'login'])
     assert.ok(world.emulator.cluster.requests > 0)
     assert.ok(!proxy.seen.includes('Bearer') && !proxy.seen.includes('client_secret'))
@@ -88,9 +98,11 @@ for (const [part, problem] of [
 test('what NO_PROXY names is reached directly: graph', async () => {
   await using proxy = await connectProxy({ credentials: user })
   await using world = await behind(proxy, { env: { NO_PROXY: `.${domain}:1, graph.${domain}` } })
-  const { status, headers } = await world.ask()
-  assert.equal(status, 502)
-  assert.match(String(headers['proxy-status']), /error=dns_error/)
+  for (const path of [sessionPath, `${workspacePath}/sessions`]) {
+    const { status, headers } = await world.ask(path)
+    assert.equal(status, 502)
+    assert.match(String(headers['proxy-status']), /error=dns_error/)
+  }
   assert.ok(!askedOf(proxy).includes('graph'))
 })
 
@@ -107,15 +119,37 @@ test('the API server is reached directly even by a name that only the proxy know
 test('a proxy that does not let Graph through is a 502, and the operator is told what to do', async () => {
   await using proxy = await connectProxy({ forbids: (asked) => asked.startsWith('graph.') })
   await using world = await behind(proxy)
-  const { status, headers, json, body } = await world.ask()
-  assert.deepEqual([status, json.error.code], [502, 'graphFailed'])
-  assert.match(String(headers['proxy-status']), /error=proxy_configuration_error/)
-  assert.ok(!body.includes('proxy') && !JSON.stringify(headers).includes(String(proxy.port)))
-  const record = JSON.stringify(await world.recordOf(headers['request-id']))
-  assert.match(record, /it answered 403: have graph\.internal\.example:\d+ allowed there/)
+  for (const path of [sessionPath, `${workspacePath}/sessions`]) {
+    const { status, headers, json, body } = await world.ask(path)
+    assert.deepEqual([status, json.error.code], [502, 'graphFailed'])
+    assert.match(String(headers['proxy-status']), /error=proxy_configuration_error/)
+    assert.ok(!body.includes('proxy') && !JSON.stringify(headers).includes(String(proxy.port)))
+    const record = JSON.stringify(await world.recordOf(headers['request-id']))
+    assert.match(record, /it answered 403: have graph\.internal\.example:\d+ allowed there/)
+  }
   assert.equal(world.emulator.graph.calls, 0)
   // What the operator must mend is not tried a second time.
-  assert.equal(proxy.asked.filter((each) => each.startsWith('graph.')).length, 1)
+  assert.equal(proxy.asked.filter((each) => each.startsWith('graph.')).length, 2)
+  await assertNothingTold(world)
+})
+
+test('a proxy that hangs is named by what then takes too long, in both lanes', async () => {
+  const clock = createFakeClock()
+  const isGraph = (asked: string): boolean => asked.startsWith('graph.')
+  await using proxy = await connectProxy({ hangsFor: isGraph })
+  await using world = await behind(proxy, { clock })
+  for (const [index, path] of [sessionPath, `${workspacePath}/sessions`].entries()) {
+    const asking = world.ask(path)
+    while (proxy.asked.filter(isGraph).length <= index) await turn()
+    clock.advance(10_000)
+    const { status, headers } = await asking
+    assert.equal(status, 504)
+    const record = JSON.stringify(await world.recordOf(headers['request-id']))
+    assert.match(
+      record,
+      /https:\/\/graph\.\S+, through the proxy http:\/\/localhost:\d+: http response timeout/,
+    )
+  }
   await assertNothingTold(world)
 })
 
