@@ -7,8 +7,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
+import packageJson from '../package.json' with { type: 'json' }
+import { loadConfig } from '../src/config/index.ts'
 import { jsonSchema } from '../src/config/json-schema.ts'
 import { configurationReference } from '../src/config/reference.ts'
+import { openApiDocument } from '../src/http/openapi/index.ts'
 import { failureModes } from './failure-modes.ts'
 
 export interface Generated {
@@ -21,6 +24,7 @@ export const generated: readonly Generated[] = [
   written('config/gateway.schema.json', () => JSON.stringify(jsonSchema())),
   written('docs/reference/configuration.md', configurationReference),
   written('docs/reference/failure-modes.md', failureModes),
+  written('docs/reference/openapi.json', openApi),
 ]
 
 /** @returns the paths whose files are not what the code says now */
@@ -32,9 +36,23 @@ export async function stale(): Promise<string[]> {
 }
 
 /** As prettier would leave it. */
-function written(path: string, content: () => string): Generated {
+function written(path: string, content: () => string | Promise<string>): Generated {
   const filepath = fileURLToPath(at(path))
-  return { path, content: async () => format(content(), { ...(await resolveConfig(filepath)), filepath }) }
+  return {
+    path,
+    content: async () => format(await content(), { ...(await resolveConfig(filepath)), filepath }),
+  }
+}
+
+/** As a gateway with the example's configuration serves it. */
+async function openApi(): Promise<string> {
+  const loaded = await loadConfig({ files: [fileURLToPath(at('config/gateway.yaml'))], env: {} })
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
+  const { server, graph } = loaded.config
+  const { version } = packageJson
+  const { publicUrl } = server
+  const { selectable } = graph
+  return JSON.stringify(openApiDocument({ version, publicUrl, isSecure: server.tls !== 'off', selectable }))
 }
 
 function read(path: string): Promise<string | undefined> {

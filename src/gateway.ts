@@ -180,6 +180,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     purging: createPurging({ ...rooms, peerOf: createPeerOf([]) }),
     tls: managementTls,
     clock,
+    described: { ...links, selectable, version: surroundings.version },
     onFault,
   })
   // After the servers have ended and before the way out does: a request that was cut is recorded as that.

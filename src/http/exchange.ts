@@ -72,9 +72,11 @@ export function openExchange(
 }
 
 /** Graph asks for a GUID; anything as tame as one is repeated, the rest is treated as absent. */
+export const repeatedId = /^[A-Za-z0-9._-]{1,64}$/
+
 export function clientRequestIdOf({ headers }: IncomingMessage): string | undefined {
   const header = headers['client-request-id']
-  return typeof header === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(header) ? header : undefined
+  return typeof header === 'string' && repeatedId.test(header) ? header : undefined
 }
 
 /** What the trail keeps of it. */
@@ -105,7 +107,7 @@ export function outcomeOf({ found, passed }: Exchange): string | undefined {
   return passed === undefined ? found?.how : 'uncached'
 }
 
-const singular = {
+export const singular = {
   workspaces: 'workspace',
   plugins: 'plugin',
   sessions: 'session',

@@ -11,6 +11,7 @@ import type { Clock } from '../clock.ts'
 import type { Journey } from './conduct.ts'
 import { createConnections, limits } from './connections.ts'
 import type { Health } from './health.ts'
+import { type Described, openApiDocument } from './openapi/index.ts'
 import { ambiguityOf } from './sanity.ts'
 import { createServerFor, type TlsFiles } from './tls.ts'
 
@@ -21,6 +22,8 @@ export interface ManagementOptions {
   readonly purging: Journey
   readonly tls: TlsFiles | undefined
   readonly clock: Clock
+  /** What `GET /openapi.json` answers. */
+  readonly described: Described
   /** A fault of ours that no answer could be made of. */
   readonly onFault: (error: unknown) => void
 }
@@ -35,7 +38,7 @@ export interface ManagementServer {
 const mostConnections = 256
 
 export function createManagementServer(options: ManagementOptions): ManagementServer {
-  const { health, metrics, purging, tls, clock, onFault } = options
+  const { health, metrics, purging, tls, clock, described, onFault } = options
   const app: Express = express().disable('x-powered-by').disable('etag').set('query parser', false)
   const connections = createConnections({ most: mostConnections, clock })
   const open = new Set<ServerResponse>()
@@ -64,8 +67,14 @@ export function createManagementServer(options: ManagementOptions): ManagementSe
     const { type, text } = await metrics.expose()
     response.set('content-type', type).send(text)
   })
+  let document: string | undefined
+  app.get('/openapi.json', (_request, response) => {
+    document ??= JSON.stringify(openApiDocument(described))
+    response.type('json').send(document)
+  })
   app.use((_request, response) => {
-    const error = 'The management port serves GET /livez, /readyz and /metrics, and DELETE /cache.'
+    const error =
+      'The management port serves GET /livez, /readyz, /metrics and /openapi.json, and DELETE /cache.'
     response.status(404).json({ error })
   })
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {

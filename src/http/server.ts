@@ -168,7 +168,8 @@ export function createPublicServer({
   }
 }
 
-const parserAnswers: Readonly<Record<string, readonly [status: number, message: string]>> = {
+/** What cannot be read, by the error that says so. */
+export const parserAnswers: Readonly<Record<string, readonly [status: number, message: string]>> = {
   HPE_HEADER_OVERFLOW: [431, 'The request headers are larger than 16 KiB in all.'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request did not arrive in time.'],
 }

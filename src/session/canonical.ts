@@ -23,18 +23,19 @@ export function sessionKeys(
   )
 }
 
-const root = '/beta/security/securityCopilot'
+/** Where the API begins, as Graph spells it. */
+export const graphRoot = '/beta/security/securityCopilot'
 
 /** The one request target that this question has upstream. */
 export function graphTarget(request: ReadRequest): string {
   if (request.read === 'session') {
-    const path = `${root}/workspaces/${request.workspaceId}/sessions/${request.sessionId}`
+    const path = `${graphRoot}/workspaces/${request.workspaceId}/sessions/${request.sessionId}`
     return request.select === null ? path : `${path}?$select=${request.select.join(',')}`
   }
   const { path } = resources[request.read]
   const segments = path.flatMap((collection, index) => [collection, request.ids[index] ?? []].flat())
   const query = queryOf(request)
-  return `${root}/${segments.join('/')}${query === '' ? '' : `?${query}`}`
+  return `${graphRoot}/${segments.join('/')}${query === '' ? '' : `?${query}`}`
 }
 
 function queryOf({ select, options: { filter, count, top, page } }: OtherRequest): string {

@@ -19,9 +19,10 @@ export interface ListOptions {
 }
 
 export const mostPerPage = 1000
-const longestFilter = 1024
-const longestPage = 1536
-const mostProperties = 16
+export const longestFilter = 1024
+export const longestPage = 1536
+export const mostProperties = 16
+export const propertyName = /^[A-Za-z][A-Za-z0-9]{0,63}$/
 
 /**
  * `$select` of a session, the only option that it takes.
@@ -90,7 +91,7 @@ function optionsIn<O extends string>(query: string, known: readonly O[]): Readon
 function properties(list: string): readonly string[] {
   const names = sortedOnce(
     list.split(','),
-    (name) => (/^[A-Za-z][A-Za-z0-9]{0,63}$/.test(name) ? name : undefined),
+    (name) => (propertyName.test(name) ? name : undefined),
     '$select takes a comma-separated list of property names, without spaces.',
   )
   if (names.length > mostProperties) throw new InvalidRequest(`$select takes up to ${mostProperties} names.`)

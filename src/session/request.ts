@@ -38,8 +38,9 @@ export interface OtherRequest {
   readonly options: ListOptions
 }
 
-const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-const safeIdentifier = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
+export const guid = /^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$/
+/** A GUID is one, too. */
+export const safeIdentifier = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
 const keyed = /^([a-z]+)\('([^']*)'\)$/i
 
 /** Where the Security Copilot API begins; fixed segments match without case (Graph: "Traverse the graph"). */

@@ -8,7 +8,7 @@ import { sharedWorld, untilClosed, untilQuiet } from '../security/wire.ts'
 describe('the management port', () => {
   const world = sharedWorld()
 
-  test('serves three paths, and 404 that names them for every other', async () => {
+  test('serves four paths, and purges, and 404 that names them for every other', async () => {
     for (const path of [
       '/',
       '/livez/',
@@ -25,13 +25,14 @@ describe('the management port', () => {
       if (path === '/livez/') continue
       assert.equal(reply.status, 404, path)
       assert.deepEqual(reply.json, {
-        error: 'The management port serves GET /livez, /readyz and /metrics, and DELETE /cache.',
+        error:
+          'The management port serves GET /livez, /readyz, /metrics and /openapi.json, and DELETE /cache.',
       })
     }
   })
 
   test('answers without a banner, and for no cache', async () => {
-    for (const path of ['/livez', '/readyz', '/metrics', '/unknown']) {
+    for (const path of ['/livez', '/readyz', '/metrics', '/openapi.json', '/unknown']) {
       const { headers } = await world().manage(path)
       assert.equal(headers['x-content-type-options'], 'nosniff')
       assert.equal(headers['cache-control'], 'no-store')
@@ -58,7 +59,7 @@ describe('the management port', () => {
   })
 
   test('is not the callers’ port: none of its paths is served there', async () => {
-    for (const path of ['/livez', '/readyz', '/metrics', '/cache'])
+    for (const path of ['/livez', '/readyz', '/metrics', '/openapi.json', '/cache'])
       assert.equal((await world().ask(path)).status, 404)
   })
 })
