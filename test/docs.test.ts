@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { createChain } from '../src/audit/chain.ts'
 import { createRecordFormat } from '../src/audit/record.ts'
+import { errorCodes } from './error-codes.ts'
 import { createMetrics } from '../src/telemetry/index.ts'
 
 const read = (path: string): string => readFileSync(path, 'utf8')
@@ -126,18 +127,7 @@ test('the page on operations names every metric, and no other', async () => {
 })
 
 test('the page on the HTTP contract names every error code with its status, and no other', () => {
-  const inCode = new Set<string>()
-  for (const file of globSync('src/**/*.ts')) {
-    for (const [, code, status] of read(file).matchAll(
-      /readonly code = '(\w+)'\s+override readonly status = (\d+)/g,
-    )) {
-      inCode.add(`${status} ${code}`)
-    }
-  }
-  // 499 is for the record alone: nobody is there to be answered.
-  inCode.delete('499 callerLeft')
-  // The parser's refusals are answered without an error object.
-  for (const status of [408, 431]) inCode.add(`${status} invalidRequest`)
+  const inCode = errorCodes()
   const page = read('docs/reference/http.md')
   const onPage = [...page.matchAll(/^\| (\d{3})\s+\| `(\w+)`/gm)].map(
     ([, status, code]) => `${status} ${code}`,
