@@ -86,6 +86,12 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     mostAtOnce: config.graph.maxConcurrent,
     mostWaiting: config.graph.maxWaiting,
   })
+  const passingLine = createLine({
+    gate,
+    clock,
+    mostAtOnce: config.graph.maxStreams,
+    mostWaiting: config.graph.maxWaiting,
+  })
   const metrics: Metrics = createMetrics({
     tokensRemembered: () => callers.remembered,
     inFlight: () => connections.waiting,
@@ -97,8 +103,8 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     cacheBytes: () => cache.store.bytes,
     cacheEvictions: () => cache.store.evicted,
     tripsInTheAir: () => cache.inTheAir,
-    graphCallsInFlight: () => line.underWay,
-    graphWaiting: () => line.waiting,
+    graphCallsInFlight: () => line.underWay + passingLine.underWay,
+    graphWaiting: () => line.waiting + passingLine.waiting,
     gateShutSeconds: () => gate.shutForMs / 1000,
     auditPendingBytes: () => trail.pendingBytes,
     auditRecords: () => trail.taken,
@@ -127,6 +133,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     outbound,
     tokens,
     line,
+    passingLine,
     retries: createRetryBudget(),
     clock,
     observer: {

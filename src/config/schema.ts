@@ -47,11 +47,18 @@ export const graph = z.strictObject({
     .describe(
       'The longest a trip to Graph takes in all: its turn, token and retry included. What is passed on has the same time once more, from its beginning to its end.',
     ),
-  maxConcurrent: count(1, 10_000).prefault(64).describe('Calls to Graph at the same time, in each replica.'),
+  maxConcurrent: count(1, 10_000)
+    .prefault(64)
+    .describe('Sessions asked of Graph at the same time, in each replica.'),
+  maxStreams: count(1, 10_000)
+    .prefault(32)
+    .describe(
+      'Answers passed on without being kept at the same time, in each replica. Each has its place until its caller has read it.',
+    ),
   maxWaiting: count(0, 100_000)
     .prefault(256)
     .describe(
-      'Trips that wait for their turn while so many calls are under way. More are told to come again.',
+      'Trips that wait for their turn while so many are under way, of either kind. More are told to come again.',
     ),
   maxBody: size('1KiB', '64MiB')
     .prefault('1MiB')

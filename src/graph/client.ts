@@ -8,6 +8,7 @@
 import type { Outbound } from '../outbound/index.ts'
 import { assertSessionAnswer } from './check.ts'
 import { createPassThrough, type PassedOn } from './pass-through.ts'
+import type { Line } from './line.ts'
 import type { Boarding, SessionAnswer, SessionQuestion, SessionUnchanged } from './question.ts'
 import { representationHeaders, validatorOf } from './response.ts'
 import { createTrips, type Errand, type TripsOptions } from './trips.ts'
@@ -35,16 +36,20 @@ export interface GraphClientOptions extends TripsOptions {
   /** Of a session. */
   readonly maxBodyBytes: number
   readonly outbound: Outbound
+  /** For sessions, and for what is passed on. */
+  readonly line: Line
+  readonly passingLine: Line
 }
 
 export function createGraphClient(options: GraphClientOptions): GraphClient {
-  const { origin, maxBodyBytes, outbound } = options
+  const { origin, maxBodyBytes, outbound, line, passingLine } = options
   const trips = createTrips(options)
-  const passThrough = createPassThrough(options)
+  const passThrough = createPassThrough({ ...options, line: passingLine })
 
   function sessionErrand(question: SessionQuestion): Errand<SessionAnswer | SessionUnchanged> {
     const { target, validator } = question
     return {
+      line,
       headers: validator === undefined ? {} : { 'if-none-match': validator },
       ask: (call) => outbound.send({ origin, target, method: 'GET', maxBodyBytes, ...call }),
       accept(response, trip) {

@@ -23,6 +23,8 @@ export interface Gate {
   refusal(): GraphThrottled
   /** Milliseconds until the next trip may go; 0 when it may, or is on its way. */
   readonly shutForMs: number
+  /** Calls this after each report: what it says may have opened or shut the gate. */
+  whenReported(look: () => void): void
 }
 
 export interface Pass {
@@ -58,6 +60,7 @@ export function createGate(now: () => number): Gate {
   let consecutiveFailures = 0
   let backOffs = 0
   let reason = ''
+  const looking: (() => void)[] = []
 
   function shut(forMs: number, why: string): void {
     shutUntil = Math.max(shutUntil, now() + forMs)
@@ -89,6 +92,7 @@ export function createGate(now: () => number): Gate {
       isReported = true
       if (probe === pass) probe = undefined
       outcome()
+      for (const look of looking) look()
     }
     const pass: Pass = {
       isProbe: isProbing,
@@ -137,5 +141,6 @@ export function createGate(now: () => number): Gate {
     get shutForMs() {
       return Math.max(0, shutUntil - now())
     },
+    whenReported: (look) => void looking.push(look),
   }
 }

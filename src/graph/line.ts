@@ -1,5 +1,6 @@
 /**
- * The line before the gate: so many trips at once, so many waiting, and nobody waits for what would come too late.
+ * A line before the gate: so many trips at once, so many waiting, and nobody waits for what would come too late. There
+ * are two: what is passed on stays under way for as long as its caller reads, and is in no session's way.
  *
  * Whoever may not go at once waits in turn: for another trip to come back, or for a gate that is to open within a
  * second. A trip that nobody waits for does not stand in line: what it would bring is in nobody's way.
@@ -59,6 +60,8 @@ export function createLine({ gate, clock, mostAtOnce, mostWaiting }: LineOptions
   let usualMs = 0
   const waiting = new Set<Waiter>()
   let cancelOpening = (): void => {}
+  // The one that goes first may be of another line.
+  gate.whenReported(() => advance())
 
   function depart(): Turn {
     const pass = gate.enter()

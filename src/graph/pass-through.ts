@@ -18,6 +18,7 @@ import type { Clock } from '../clock.ts'
 import { asFailure, type Outbound, OutboundFailure, readWhole } from '../outbound/index.ts'
 import { assertJson } from './check.ts'
 import { GraphTimedOut } from './errors.ts'
+import type { Line } from './line.ts'
 import type { Trip } from './question.ts'
 import { representationHeaders } from './response.ts'
 import type { Errand } from './trips.ts'
@@ -40,12 +41,13 @@ export interface PassThroughOptions {
   readonly deadlineMs: number
   readonly outbound: Outbound
   readonly clock: Clock
+  readonly line: Line
 }
 
 /** Of what Graph says when it does not answer with what was asked for. */
 const largestErrorBytes = 64 * 1024
 
-export function createPassThrough({ origin, deadlineMs, outbound, clock }: PassThroughOptions): {
+export function createPassThrough({ origin, deadlineMs, outbound, clock, line }: PassThroughOptions): {
   errand(target: string): Errand<PassedOn>
 } {
   const keeping = createLane(origin, outbound.agent)
@@ -77,6 +79,7 @@ export function createPassThrough({ origin, deadlineMs, outbound, clock }: PassT
     errand(target) {
       let arriving: Readable | undefined
       return {
+        line,
         headers: {},
         async ask(call) {
           const heard = await askFor(target, call)

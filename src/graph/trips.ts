@@ -26,6 +26,7 @@ export interface Errand<A> extends Expectation<A> {
   readonly headers: Readonly<Record<string, string>>
   /** @throws {OutboundFailure} */
   ask(call: Call): Promise<OutboundResponse>
+  readonly line: Line
   /** The answer is given while the rest of it is still to come: `back` says that it has, or never will. */
   readonly arriving?: (answer: A, back: () => void) => void
 }
@@ -51,7 +52,6 @@ export interface TripsOptions {
   /** A trip in all: its turn, token, both tries. */
   readonly deadlineMs: number
   readonly tokens: TokenProvider
-  readonly line: Line
   readonly retries: RetryBudget
   readonly clock: Clock
   readonly observer: GraphObserver
@@ -70,7 +70,7 @@ export interface GraphObserver {
 const tries = 2
 const tokenRetryMs = 1_000
 
-export function createTrips({ deadlineMs, tokens, line, retries, clock, observer }: TripsOptions): Trips {
+export function createTrips({ deadlineMs, tokens, retries, clock, observer }: TripsOptions): Trips {
   async function travel<A>(errand: Errand<A>, boarding: Boarding): Promise<A> {
     const deadline = clock.monotonic() + deadlineMs
     const entering = {
@@ -83,7 +83,7 @@ export function createTrips({ deadlineMs, tokens, line, retries, clock, observer
     let failure: GatewayError | undefined
     let isOfBudget = false
     for (let tryNumber = 1; ; tryNumber += 1) {
-      const turn = await line.enter(entering).catch((refusal: unknown) => {
+      const turn = await errand.line.enter(entering).catch((refusal: unknown) => {
         if (isOfBudget) retries.giveBack()
         // What Graph itself has said says more.
         throw failure ?? refusal

@@ -75,6 +75,7 @@ async function failTogether(
     outbound,
     tokens,
     line: createLine({ gate, clock, mostAtOnce: atOnce, mostWaiting: 0 }),
+    passingLine: createLine({ gate, clock, mostAtOnce: atOnce, mostWaiting: 0 }),
     retries: createRetryBudget(),
     clock,
     observer: { called: () => {}, retried: () => {}, roleMissing: () => {} },

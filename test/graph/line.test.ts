@@ -184,6 +184,29 @@ test('a gate that opens within a second is waited for, one goes first, and then 
   assert.equal(all[1]?.pass?.isProbe, false)
 })
 
+for (const [report, outcome] of [
+  ['served', 'in'],
+  ['begun', 'in'],
+  ['throttled', 'GraphThrottled'],
+] as const) {
+  test(`the one that goes first is of another line, and ${report}: whoever waits here is ${outcome}`, async () => {
+    const other = createLine({ gate, clock, mostAtOnce: 2, mostWaiting: 3 })
+    gate.enter().throttled(1_000)
+    const cancelled = new AbortController().signal
+    const first = other.enter({ deadline: 10_000, cancelled, isAwaited: true })
+    await turn()
+    const here = await enterMany(1)
+    await advance(1_000)
+    const probe = await first
+    assert.deepEqual([probe.isProbe, ...outcomes(here)], [true, '-'])
+    if (report === 'throttled') probe.throttled(20_000)
+    else probe[report]()
+    await turn()
+    assert.deepEqual(outcomes(here), [outcome])
+    assert.equal(other.underWay, report === 'begun' ? 1 : 0)
+  })
+}
+
 test('one that opens later is not, and those who wait are told at once when it shuts for so long', async () => {
   const all = await enterMany(4)
   all[0]?.pass?.throttled(1_001)

@@ -204,6 +204,7 @@ test('a probe that gets no token makes room for the next', async () => {
     outbound,
     tokens,
     line: createLine({ gate, clock, mostAtOnce: 1, mostWaiting: 0 }),
+    passingLine: createLine({ gate, clock, mostAtOnce: 1, mostWaiting: 0 }),
     retries: createRetryBudget(),
     clock,
     observer: { called: () => undefined, retried: () => undefined, roleMissing: () => undefined },

@@ -16,7 +16,7 @@ describe('while an answer is on its way', () => {
     const clock = createFakeClock()
     const world = await startWorld({
       clock,
-      config: { access: reads, graph: { maxConcurrent: 1, deadline: '10s' }, cache: { memory: '1MiB' } },
+      config: { access: reads, graph: { maxStreams: 1, deadline: '10s' }, cache: { memory: '1MiB' } },
     })
     world.emulator.fail('graph', { kind: 'drip', everyMs: 60_000 })
     return { ...world, clock, records: world.records, logs: world.logs }
@@ -44,6 +44,15 @@ describe('while an answer is on its way', () => {
     await untilQuiet(world)
     const cut = world.records.find((record) => record['cut'] === true)
     assert.partialDeepStrictEqual(cut, { status: 200, refusal: 'callerLeft', operation: 'session.list' })
+  })
+
+  test('sessions are in nobody’s way', async () => {
+    await using world = await dripping()
+    const leaving = new AbortController()
+    const { rest } = await begin(world, leaving.signal)
+    assert.equal((await world.ask()).status, 200)
+    leaving.abort()
+    await rest
   })
 
   test('it has the deadline once more, and breaks off then', async () => {
