@@ -25,8 +25,9 @@ import {
   listen,
   type TlsFiles,
 } from './http/index.ts'
-import { cacheFor, callersFor, type Environment, outboundFor, tlsFor, tokensFor, trailFor } from './parts.ts'
 import { createLinkLocal } from './outbound/index.ts'
+import { cacheFor, callersFor, tlsFor, tokensFor, trailFor } from './parts.ts'
+import { type Environment, outboundFor } from './reach.ts'
 import { createFlood, createMetrics, type Log, type Metrics } from './telemetry/index.ts'
 import { roleMissingRemedy, type TokenProvider } from './token/index.ts'
 

@@ -1,5 +1,5 @@
 /**
- * The parts that take more than a line to make from the configuration: the way out, the token, the callers, TLS. What
+ * The parts that take more than a line to make from the configuration: the token, the cache, the callers, TLS. What
  * happens in them is bound here to the log and the metrics, so that the rooms themselves know neither.
  *
  * @module
@@ -9,40 +9,22 @@ import type { Writable } from 'node:stream'
 import { getHeapStatistics } from 'node:v8'
 import { openTrail, type Trail } from './audit/index.ts'
 import { type Cache, createCache, createMemoryStore } from './cache/index.ts'
-import {
-  type Callers,
-  createCallers,
-  createKeyHolder,
-  fetchKubernetes,
-  fetchOidc,
-  type Published,
-  type TrustedIssuer,
-} from './callers/index.ts'
+import { type Callers, createCallers, type TrustedIssuer } from './callers/index.ts'
 import type { Clock } from './clock.ts'
 import { StartFailure } from './errors.ts'
 import type { Config, IssuerConfig } from './config/index.ts'
 import { type TlsFiles, watchTlsFiles } from './http/index.ts'
-import {
-  createOutbound,
-  type LinkLocal,
-  type Outbound,
-  readAuthorities,
-  readProxyCredentials,
-} from './outbound/index.ts'
+import type { LinkLocal, Outbound } from './outbound/index.ts'
+import { exchangeFor, type KeyedIssuerConfig, keysFor, type Surroundings } from './reach.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
 import {
   createClockReports,
-  createExchange,
-  createManagedExchange,
   createRoleReports,
   createTokenProvider,
   neededRole,
   type Report,
   type TokenProvider,
 } from './token/index.ts'
-
-/** The process's environment: Kubernetes tells every pod in it where its API server is. */
-export type Environment = Readonly<Record<string, string | undefined>>
 
 interface Tools {
   readonly outbound: Outbound
@@ -51,25 +33,8 @@ interface Tools {
   readonly metrics: Metrics
 }
 
-/** @throws {StartFailure} a file cannot be read, or holds something else */
-export async function outboundFor({ outbound: config }: Config, clock: Clock): Promise<Outbound> {
-  const { caFile, proxyAuth, noProxy } = config
-  const extraCa = caFile === undefined ? undefined : await readAuthorities(caFile)
-  if (config.proxy === undefined || config.proxy === 'off') return createOutbound({ clock, extraCa })
-  const credentials = proxyAuth && credentialsFrom(proxyAuth)
-  await credentials?.().catch((error: Error) => {
-    throw new StartFailure(error.message)
-  })
-  return createOutbound({ clock, extraCa, proxy: { ...config.proxy, credentials }, noProxy })
-}
-
-function credentialsFrom(auth: NonNullable<Config['outbound']['proxyAuth']>): () => Promise<string> {
-  const { file, value } = auth
-  return file === undefined ? () => Promise.resolve(value.reveal()) : () => readProxyCredentials(file)
-}
-
 export function tokensFor(
-  { identity, graph }: Config,
+  config: Config,
   {
     outbound,
     linkLocal,
@@ -79,25 +44,19 @@ export function tokensFor(
     random,
   }: Tools & { linkLocal: LinkLocal; random: () => number },
 ): TokenProvider {
-  const { tenantId, clientId, authorityHost, credential } = identity
-  const rolesOf = createRoleReports(identity, clock.monotonic)
-  const clockOf = createClockReports(credential.type === 'managed' ? 'IMDS' : 'Entra')
+  const rolesOf = createRoleReports(config.identity, clock.monotonic)
+  const clockOf = createClockReports(config.identity.credential.type === 'managed' ? 'IMDS' : 'Entra')
   const tell = ({ level, fields, message }: Report): void => log[level](fields, message)
-  const common = {
-    tenantId,
-    clientId,
+  const exchange = exchangeFor(config, {
+    outbound,
+    linkLocal,
     clock,
-    deadlineMs: graph.deadline,
-    clockCompared(skewMs: number) {
+    clockCompared(skewMs) {
       metrics.clockCompared(skewMs)
       const report = clockOf(skewMs)
       if (report !== undefined) tell(report)
     },
-  }
-  const exchange =
-    credential.type === 'managed'
-      ? createManagedExchange({ ...common, ...credential, linkLocal })
-      : createExchange({ ...common, authorityHost, credential, outbound })
+  })
   const provider = createTokenProvider({
     exchange,
     clock,
@@ -123,19 +82,24 @@ export function tokensFor(
 
 const mebibyte = 2 ** 20
 
+/** Why Node's heap has no room for such a cache, if it has none. */
+export function heapProblem(memory: number): string | undefined {
+  const heapBytes = getHeapStatistics().heap_size_limit
+  if (memory <= heapBytes / 2) return undefined
+  return (
+    `${Math.ceil(memory / mebibyte)} MiB is more than half of what Node's heap may take ` +
+    `(${Math.floor(heapBytes / mebibyte)} MiB). Give it less, or the heap more: ` +
+    `NODE_OPTIONS=--max-old-space-size=${Math.ceil((2 * memory) / mebibyte)}`
+  )
+}
+
 /** @throws {StartFailure} the cache may take more than Node's heap has room for */
 export function cacheFor(
   { memory, ...windows }: Config['cache'],
   { clock, random, log, metrics }: Omit<Tools, 'outbound'> & { random: () => number },
 ): Cache {
-  const heapBytes = getHeapStatistics().heap_size_limit
-  if (memory > heapBytes / 2) {
-    throw new StartFailure(
-      `cache.memory: ${Math.ceil(memory / mebibyte)} MiB is more than half of what Node's heap may take ` +
-        `(${Math.floor(heapBytes / mebibyte)} MiB). Give it less, or the heap more: ` +
-        `NODE_OPTIONS=--max-old-space-size=${Math.ceil((2 * memory) / mebibyte)}`,
-    )
-  }
+  const problem = heapProblem(memory)
+  if (problem !== undefined) throw new StartFailure(`cache.memory: ${problem}`)
   return createCache({
     store: createMemoryStore(memory),
     windows: {
@@ -180,17 +144,16 @@ export function trailFor(
 
 export function callersFor(
   configured: readonly IssuerConfig[],
-  { outbound, clock, log, metrics, env }: Tools & { env: Environment },
+  {
+    log,
+    metrics,
+    ...surroundings
+  }: Surroundings & { readonly log: Log; readonly metrics: Pick<Metrics, 'keysFetched'> },
 ): Callers {
-  function trusted(issuer: Exclude<IssuerConfig, { type: 'anonymous' }>): TrustedIssuer {
+  function trusted(issuer: KeyedIssuerConfig): TrustedIssuer {
     const { name } = issuer
-    const fetchPublished = (): Promise<Published> =>
-      issuer.type === 'oidc'
-        ? fetchOidc(issuer, outbound)
-        : fetchKubernetes({ ...issuer, apiServer: issuer.apiServer ?? apiServerFrom(env) }, clock)
-    const keys = createKeyHolder({
-      fetchPublished,
-      clock,
+    const keys = keysFor(issuer, {
+      ...surroundings,
       observer(problem, change) {
         metrics.keysFetched(name, problem === undefined)
         if (problem !== undefined)
@@ -215,16 +178,8 @@ export function callersFor(
   return createCallers({
     issuers: configured.filter((issuer) => issuer.type !== 'anonymous').map(trusted),
     anonymous: anonymous && { issuer: anonymous.name, subject: anonymous.subject },
-    clock,
+    clock: surroundings.clock,
   })
-}
-
-/** As every pod is told; outside a cluster the name that only a cluster resolves, and an error that says so. */
-function apiServerFrom(env: Environment): string {
-  const host = env['KUBERNETES_SERVICE_HOST']
-  if (host === undefined || host === '') return 'https://kubernetes.default.svc'
-  const port = env['KUBERNETES_SERVICE_PORT'] ?? '443'
-  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** @param key where `tls` stands in the configuration */

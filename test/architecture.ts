@@ -58,12 +58,13 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 /** What is begun from; the generator makes the references and the JSON Schema from the configuration's schema. */
 const entries = ['src/main.ts', 'docs/generate.ts']
 const showsTheEmulator = /^src\/commands\/(?:emulate\.ts$|demo\/)/
+const compositionRoot = ['src/gateway.ts', 'src/parts.ts', 'src/reach.ts']
 
 export function roomOf(file: string): string {
   const [, first = '', ...inside] = file.split('/')
   if (inside.length > 0) return first
   if (first === 'main.ts') return 'main'
-  return first === 'gateway.ts' || first === 'parts.ts' ? 'gateway' : 'common'
+  return compositionRoot.includes(`src/${first}`) ? 'gateway' : 'common'
 }
 
 interface Imports {

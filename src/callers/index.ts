@@ -1,6 +1,6 @@
 export type { Caller, Workload } from './caller.ts'
 export { createCallers, type Callers, type CallersOptions, type TrustedIssuer } from './callers.ts'
-export { createKeyHolder, type KeyHolder, type NewKeys, type Published } from './keys.ts'
+export { createKeyHolder, type KeyHolder, type KeyObserver, type NewKeys, type Published } from './keys.ts'
 export { fetchKubernetes, fetchOidc, type KubernetesSource, type OidcSource } from './published.ts'
 export type { Demands, RequiredClaim } from './verify.ts'
 export { IssuerUnavailable, Unauthenticated } from './errors.ts'

@@ -49,10 +49,13 @@ export interface NewKeys {
   readonly passedOver: number
 }
 
+/** Told what each fetch came to. */
+export type KeyObserver = (problem: string | undefined, change: NewKeys | undefined) => void
+
 export interface KeyHolderOptions {
   readonly fetchPublished: () => Promise<Published>
   readonly clock: Clock
-  readonly observer: (problem: string | undefined, change: NewKeys | undefined) => void
+  readonly observer: KeyObserver
 }
 
 const cooldownMs = 30_000

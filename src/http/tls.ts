@@ -33,18 +33,30 @@ export interface TlsFiles {
   close(): void
 }
 
-export interface TlsFilesOptions {
+interface TlsFilePaths {
   /** The key of the configuration that an error names. */
   readonly key: string
   readonly certFile: string
   readonly keyFile: string
+}
+
+export interface TlsFilesOptions extends TlsFilePaths {
   readonly clock: Clock
   readonly observer: (problem: string | undefined) => void
 }
 
 const pollEveryMs = 10_000
 
-/** @throws {StartFailure} the files do not work, at the start: the message says which and why */
+/** @throws {StartFailure} the files do not work: the message says which and why */
+export async function readTlsPair({ key: setting, certFile, keyFile }: TlsFilePaths): Promise<TlsPair> {
+  try {
+    return await readPair(certFile, keyFile)
+  } catch (error) {
+    throw new StartFailure(`${setting}: ${messageOf(error)} (certFile ${certFile}, keyFile ${keyFile})`)
+  }
+}
+
+/** @throws {StartFailure} as `readTlsPair`, at the start */
 export async function watchTlsFiles({
   key: setting,
   certFile,
@@ -52,20 +64,13 @@ export async function watchTlsFiles({
   clock,
   observer,
 }: TlsFilesOptions): Promise<TlsFiles> {
-  const read = async (): Promise<TlsPair> => {
-    const [cert, key] = await Promise.all([readPem(certFile), readPem(keyFile)])
-    assertPair(cert, key)
-    return { cert, key }
-  }
-  let current = await read().catch((error: unknown) => {
-    throw new StartFailure(`${setting}: ${messageOf(error)} (certFile ${certFile}, keyFile ${keyFile})`)
-  })
+  let current = await readTlsPair({ key: setting, certFile, keyFile })
   const listeners: ((pair: TlsPair) => void)[] = []
   let problem: string | undefined
 
   async function poll(): Promise<void> {
     try {
-      const next = await read()
+      const next = await readPair(certFile, keyFile)
       const hasChanged = next.cert !== current.cert || next.key !== current.key
       if (hasChanged) {
         current = next
@@ -114,6 +119,12 @@ export function createServerFor(
   const server = createHttpsServer({ ...options, ...versions, ...tls.current }, handle)
   tls.onChange((pair) => server.setSecureContext({ ...versions, ...pair }))
   return server
+}
+
+async function readPair(certFile: string, keyFile: string): Promise<TlsPair> {
+  const [cert, key] = await Promise.all([readPem(certFile), readPem(keyFile)])
+  assertPair(cert, key)
+  return { cert, key }
 }
 
 /** Half of a rotation (new certificate, old key) is a pair that does not work. */
