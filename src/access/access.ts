@@ -96,14 +96,34 @@ export function createAccess(rules: readonly Rule[], now: () => number): Access 
   }
 }
 
+/** What a rule may lack to permit a read; `reads`: what it has instead are deeds of `admin`. */
+export type Lack = 'reads' | 'caller' | 'workspace' | 'read' | 'properties'
+
+type Condition = (rule: Rule, reader: Reader, wanted: Wanted) => boolean
+
+/** A rule permits what meets all of these. */
+const conditions: readonly (readonly [lack: Lack, isMet: Condition])[] = [
+  ['reads', ({ admin }) => admin === undefined],
+  ['caller', speaksOf],
+  ['workspace', (rule, _reader, wanted) => hasWorkspace(rule, wanted)],
+  ['read', (rule, _reader, wanted) => hasRead(rule, wanted)],
+  ['properties', (rule, _reader, wanted) => hasProperties(rule, wanted)],
+]
+
 function permits(rule: Rule, reader: Reader, wanted: Wanted): boolean {
-  if (rule.admin !== undefined) return false
-  return (
-    speaksOf(rule, reader) &&
-    hasWorkspace(rule, wanted) &&
-    hasRead(rule, wanted) &&
-    hasProperties(rule, wanted)
-  )
+  return conditions.every(([, isMet]) => isMet(rule, reader, wanted))
+}
+
+/** What each rule lacks to permit this, in the rules' order. The first that lacks nothing is the one that decides. */
+export function lacksOf(
+  rules: readonly Rule[],
+  reader: Reader,
+  wanted: Wanted,
+): { readonly rule: Rule; readonly lacks: readonly Lack[] }[] {
+  return rules.map((rule) => ({
+    rule,
+    lacks: conditions.filter(([, isMet]) => !isMet(rule, reader, wanted)).map(([lack]) => lack),
+  }))
 }
 
 function speaksOf(rule: Rule, reader: Reader): boolean {
