@@ -10,6 +10,7 @@
 
 import { Command, InvalidArgumentError } from 'commander'
 import type { VerifyCommandOptions } from './commands/audit-verify.ts'
+import type { DoctorOptions } from './commands/doctor/index.ts'
 import type { PurgeOptions } from './commands/purge.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
@@ -70,6 +71,23 @@ program
   .action(async ({ config = [] }: { config?: string[] }) => {
     const { printEffectiveConfig } = await import('./commands/print-config.ts')
     process.exitCode = await printEffectiveConfig(config)
+  })
+
+program
+  .command('doctor')
+  .description(
+    'does everything work that the gateway needs? files, names, keys, token, roles, Graph, records; exit 1 if something failed',
+  )
+  .option(...configFiles)
+  .option('--json', 'one JSON object a line: check, verdict, found, remedy')
+  .addHelpText(
+    'after',
+    '\nRun it where the gateway runs, as the same user. It takes no more than half a minute, opens no port and leaves nothing behind;' +
+      '\nit exchanges the credential once and asks Graph once for the list of workspaces. No secret and no content is shown.',
+  )
+  .action(async (options: DoctorOptions) => {
+    const { doctor } = await import('./commands/doctor/index.ts')
+    process.exitCode = await doctor(options)
   })
 
 program

@@ -26,7 +26,7 @@ describe('the house', async () => {
 describe('the checker', () => {
   const sound: Readonly<Record<string, string>> = {
     'src/main.ts':
-      "import { Command } from 'commander'\nconst { serve } = await import('./commands/serve.ts')\nawait import('./commands/demo/index.ts')",
+      "import { Command } from 'commander'\nconst { serve } = await import('./commands/serve.ts')\nawait import('./commands/demo/index.ts')\nawait import('./commands/doctor/index.ts')",
     'src/commands/serve.ts': "import { startGateway } from '../gateway.ts'",
     'src/commands/demo/index.ts': "import { startEmulator } from '../../emulator/index.ts'",
     'src/emulator/index.ts': '',
@@ -36,6 +36,9 @@ describe('the checker', () => {
       "/** `import` in a comment */\nimport express from 'express'\nimport type { Trip } from '../graph/index.ts'",
     'src/graph/index.ts': "export type { Trip } from './gate.ts'",
     'src/graph/gate.ts': "import { GatewayError } from '../errors.ts'",
+    'src/reach.ts': '',
+    'src/commands/doctor/index.ts':
+      "import { outboundFor } from '../../reach.ts'\nimport type { Trip } from '../../graph/index.ts'",
     'src/errors.ts': '',
   }
 
@@ -86,6 +89,25 @@ describe('the checker', () => {
       'src/commands/serve.ts',
       "import '../parts.ts'",
       /does not exist|not its door/,
+    ],
+    [
+      'a way of another command to the parts',
+      'src/commands/purge.ts',
+      "import { exchangeFor } from '../reach.ts'",
+      /does not exist|not its door/,
+    ],
+    [
+      'a way of another command to a room that doctor and explain ask',
+      'src/commands/serve.ts',
+      "import type { Trip } from '../graph/index.ts'",
+      /commands → graph is no arrow/,
+    ],
+    ['doctor by a back door', 'src/commands/doctor/index.ts', "import '../../graph/gate.ts'", /not its door/],
+    [
+      'doctor with a room that is none of the parts it asks',
+      'src/commands/doctor/index.ts',
+      "import '../../http/index.ts'",
+      /commands → http is no arrow/,
     ],
     ['a library in a foreign room', 'src/graph/gate.ts', "import { Agent } from 'undici'", /package undici/],
     ['a library that nobody has declared', 'src/graph/gate.ts', "import x from '@x/y/z'", /package @x\/y/],

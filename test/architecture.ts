@@ -58,6 +58,12 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 /** What is begun from; the generator makes the references and the JSON Schema from the configuration's schema. */
 const entries = ['src/main.ts', 'docs/generate.ts']
 const showsTheEmulator = /^src\/commands\/(?:emulate\.ts$|demo\/)/
+/**
+ * They put the parts that `serve` is made of to a question each, without a gateway around them: composition roots of their
+ * own, and no other command is to become one.
+ */
+const asksTheParts = /^src\/commands\/(?:doctor|explain)\//
+const partsAsked = ['access', 'callers', 'graph', 'outbound', 'session', 'token']
 const compositionRoot = ['src/gateway.ts', 'src/parts.ts', 'src/reach.ts']
 
 export function roomOf(file: string): string {
@@ -152,11 +158,13 @@ function faultOfImport(file: string, target: string, files: Files): string | und
   if (target === 'package.json') return from === 'main' ? undefined : 'imports package.json'
   if (!files.has(target)) return `imports ${target}, which does not exist`
   if (from === to) return undefined
-  if (arrows[from]?.includes(to) !== true) return `${from} → ${to} is no arrow of this house (${target})`
+  const isAsking = asksTheParts.test(file)
+  if (arrows[from]?.includes(to) !== true && !(isAsking && partsAsked.includes(to)))
+    return `${from} → ${to} is no arrow of this house (${target})`
   if (to === 'emulator' && !showsTheEmulator.test(file)) return `only demo and emulate show the emulator`
   const isDoor =
     to === 'common' ||
-    (to === 'gateway' && target === 'src/gateway.ts') ||
+    (to === 'gateway' && (target === 'src/gateway.ts' || isAsking)) ||
     (to === 'commands' && /^src\/commands\/(?:[^/]+|[^/]+\/index)\.ts$/.test(target)) ||
     target === `src/${to}/index.ts`
   return isDoor ? undefined : `enters ${to} by ${target}, which is not its door`

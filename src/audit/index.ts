@@ -1,7 +1,7 @@
 export type { Link } from './chain.ts'
 export { AuditUnavailable } from './errors.ts'
 export { longestLine } from './line.ts'
-export { openTrail } from './open.ts'
+export { openTrail, pathOfRecords, readSigningKey } from './open.ts'
 export type { AskedOther, AuditRecord } from './facts.ts'
 export type { Trail, TrailObserver } from './trail.ts'
 export { type ChainReport, headOf, type Line, type Report, verify } from './verify.ts'

@@ -66,7 +66,12 @@ export async function openTrail(settings: AuditSettings, surroundings: AuditSurr
 }
 
 function openFile({ file, fsync, maxSize }: FileSettings, clock: Clock): Promise<FileSink> {
-  return createFileSink({ path: file.replaceAll('{hostname}', hostname()), fsync, maxBytes: maxSize, clock })
+  return createFileSink({ path: pathOfRecords(file), fsync, maxBytes: maxSize, clock })
+}
+
+/** @param file as it was written */
+export function pathOfRecords(file: string): string {
+  return file.replaceAll('{hostname}', hostname())
 }
 
 function stdoutSink(stdout: Writable & { readonly fd?: unknown }): Sink {
@@ -75,7 +80,8 @@ function stdoutSink(stdout: Writable & { readonly fd?: unknown }): Sink {
     : createStreamSink(stdout)
 }
 
-async function readSigningKey(path: string): Promise<KeyObject> {
+/** @throws {StartFailure} it cannot be read, or is no such key */
+export async function readSigningKey(path: string): Promise<KeyObject> {
   const pem = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw new StartFailure(`audit.signingKeyFile: ${path} cannot be read (${error.code ?? error.message})`)
   })

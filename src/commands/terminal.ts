@@ -5,6 +5,8 @@
  */
 
 import type { Finding } from '../config/index.ts'
+import { withoutTokens } from '../errors.ts'
+import { withoutControls } from '../telemetry/index.ts'
 
 export function say(line = ''): void {
   process.stdout.write(`${line}\n`)
@@ -12,6 +14,11 @@ export function say(line = ''): void {
 
 export function complain(line: string): void {
   process.stderr.write(`${line}\n`)
+}
+
+/** What somebody else may have written, on one line, with nothing that a terminal obeys, and without tokens. */
+export function quoted(text: string): string {
+  return withoutControls(withoutTokens(text).replace(/[\r\n\t]+/g, ' '))
 }
 
 /** As in `gateway.yaml:12:5  access.triage.rate: …`. */

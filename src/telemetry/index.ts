@@ -1,3 +1,3 @@
 export { createFlood, type Flood } from './flood.ts'
-export { createLog, type Log } from './log.ts'
+export { createLog, type Log, withoutControls } from './log.ts'
 export { createMetrics, type Gauges, type Metrics } from './metrics.ts'

@@ -25,7 +25,7 @@ export function createLog(level: string, stream: DestinationStream = stderr()): 
  * Reasons quote what strangers have sent. JSON escapes C0, and a terminal obeys C1 too; what turns the direction of
  * writing, or cannot be seen at all, makes a line say something else than it holds.
  */
-function withoutControls(line: string): string {
+export function withoutControls(line: string): string {
   return line.replace(unreadable, (character) => character.split('').map(escaped).join(''))
 }
 

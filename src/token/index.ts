@@ -10,6 +10,6 @@ export {
 } from './provider.ts'
 export type { CredentialSource } from './credential.ts'
 export { ExchangeFailed, TokenUnavailable } from './errors.ts'
-export { createClockReports } from './clock-skew.ts'
+export { createClockReports, isNoticeable, skewMs } from './clock-skew.ts'
 export { createRoleReports, neededRole, roleMissingRemedy } from './roles.ts'
 export type { Report } from './report.ts'

@@ -13,7 +13,16 @@ for (const entry of ['src/main.ts', builtProgram()]) {
     test('--help names every command, on stdout', async () => {
       const { code, stdout, stderr } = await run(['--help'], { entry })
       assert.deepEqual([code, stderr], [0, ''])
-      for (const command of ['serve', 'check-config', 'print-config', 'purge', 'demo', 'emulate']) {
+      for (const command of [
+        'serve',
+        'check-config',
+        'print-config',
+        'doctor',
+        'explain',
+        'purge',
+        'demo',
+        'emulate',
+      ]) {
         assert.match(stdout, new RegExp(`^ {2}${command} .*\\S`, 'm'))
       }
     })
@@ -32,6 +41,7 @@ for (const entry of ['src/main.ts', builtProgram()]) {
       [['purge', '--all', '--session', 'x'], /^error: --session goes with --workspace/],
       [['purge', '--session', 'x'], /^error: say what/],
       [['purge', '--all', '--url', 'localhost:9090'], /^error: --url takes an http or https URL/],
+      [['doctor', 'gateway.yaml'], /^error: too many arguments/],
       [['emulate', '--port', ''], /^error: option '-p, --port <port>' argument '' is invalid/],
     ]
     for (const [args, said] of wrong) {

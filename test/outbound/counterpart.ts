@@ -28,7 +28,7 @@ export interface Counterpart extends AsyncDisposable {
   gone(): Promise<void>
 }
 
-interface Keys {
+export interface Keys {
   readonly certPem: string
   readonly keyPem: string
 }

@@ -1,0 +1,139 @@
+/**
+ * Every check in its order, each with what it needs: what is independent runs side by side, and is told in this order.
+ *
+ * @module
+ */
+
+import type { Clock } from '../../clock.ts'
+import type { Config } from '../../config/index.ts'
+import type { Outbound } from '../../outbound/index.ts'
+import { heapProblem } from '../../parts.ts'
+import { type Environment, outboundFor } from '../../reach.ts'
+import { examineExchange, examineGraph, examineKeys, examineRoles } from './identity.ts'
+import { failed, type Line, ok, type Told } from './line.ts'
+import { examineClock, examineName, nameIn, originsOf, whoTellsTime } from './network.ts'
+import { examineTls } from './server-files.ts'
+import { examineSigningKey, examineSink } from './sink.ts'
+import { createSteps, type Step } from './steps.ts'
+
+export interface Examination extends AsyncDisposable {
+  /** As they become known, in a fixed order. */
+  readonly lines: AsyncIterable<Line>
+  /** Something of it may hang for ever. */
+  readonly hasOverrun: boolean
+}
+
+/** The longest chain is a name, the exchange, a read: 23 s if each takes all it may. */
+const fileMs = 5_000
+const nameMs = 5_000
+const exchangeMs = 8_000
+/** Two documents, of 5 s each. */
+const keysMs = 11_000
+/** What ends by itself at its own deadline says more than a check that is cut. */
+const graceMs = 1_000
+
+const mebibyte = 2 ** 20
+
+export function examine(
+  written: Config,
+  { env, clock }: { readonly env: Environment; readonly clock: Clock },
+): Examination {
+  const config = inHaste(written)
+  const { server, identity, graph, issuers, audit, cache } = config
+  const steps = createSteps(clock)
+  const { begin } = steps
+  const within = (withinMs: number): { withinMs: number; needs: readonly [] } => ({ withinMs, needs: [] })
+  const alone = (name: string, action: () => Promise<Told>): Step<unknown> =>
+    begin(name, within(fileMs), async () => ({ told: await action() }))
+
+  const { publicUrl } = server
+  const files = [
+    alone('server.tls', () => examineTls(server.tls, { key: 'server.tls', publicUrl, now: clock.now() })),
+    alone('server.management.tls', () => {
+      const key = 'server.management.tls'
+      return examineTls(server.management.tls, { key, publicUrl: undefined, now: clock.now() })
+    }),
+  ]
+  const records = [
+    alone('audit.sink', () => examineSink(audit)),
+    ...[audit.signingKeyFile ?? []]
+      .flat()
+      .map((file) => alone('audit.signingKeyFile', () => examineSigningKey(file))),
+    alone('cache.memory', () => Promise.resolve(examineMemory(cache.memory))),
+  ]
+
+  const way = begin('outbound', within(fileMs), async () => {
+    const value = await outboundFor(config, clock)
+    const { caFile } = config.outbound
+    const also = caFile === undefined ? '' : `, and those of ${caFile}`
+    return { told: ok(`the system’s certificate authorities are trusted${also}`), value }
+  })
+
+  const timeOrigin = whoTellsTime(config).origin
+  const origins = [timeOrigin, graph.endpoint, ...issuers.flatMap((each) => originsOf(each, env))]
+  const names = new Map(
+    origins.flatMap((origin) => {
+      const name = nameIn(origin)
+      return name === undefined ? [] : [[name, origin] as const]
+    }),
+  )
+  const looked = new Map(
+    [...names.keys()].map((name) => [name, begin(`dns ${name}`, within(nameMs), () => examineName(name))]),
+  )
+  /** The way out, and the name of whoever is to be reached by it. */
+  const reaching = (origin: string): readonly [Step<Outbound>, ...Step<unknown>[]] => [
+    way,
+    ...[looked.get(nameIn(origin) ?? '') ?? []].flat(),
+  ]
+  const patience = exchangeMs + graceMs
+
+  const time = begin('clock', { withinMs: patience, needs: reaching(timeOrigin) }, async (outbound) => ({
+    told: await examineClock(config, outbound, { clock, deadlineMs: exchangeMs }),
+  }))
+  const keys = issuers.flatMap((issuer) => {
+    if (issuer.type === 'anonymous') return []
+    const needs = reaching(originsOf(issuer, env)[0] ?? '')
+    return begin(`issuer ${issuer.name}`, { withinMs: keysMs, needs }, async (outbound) => ({
+      told: await examineKeys(issuer, { outbound, clock, env }),
+    }))
+  })
+  const token = begin('token', { withinMs: patience, needs: reaching(identity.authorityHost) }, (outbound) =>
+    examineExchange(config, { outbound, clock }),
+  )
+  const roles = begin('roles', { withinMs: fileMs, needs: [token] }, async (held) => ({
+    told: examineRoles(held, config, clock),
+  }))
+  const read = begin(
+    'graph',
+    { withinMs: patience, needs: [token, ...reaching(graph.endpoint)] },
+    async (held, outbound) => ({ told: await examineGraph(held, config, { outbound, clock }) }),
+  )
+
+  const inOrder = [...files, way, ...looked.values(), time, ...keys, token, roles, read, ...records]
+  return {
+    lines: linesOf(inOrder),
+    get hasOverrun() {
+      return steps.hasOverrun
+    },
+    async [Symbol.asyncDispose]() {
+      await (await way.outcome).value?.close()
+    },
+  }
+}
+
+async function* linesOf(steps: readonly Step<unknown>[]): AsyncGenerator<Line> {
+  for (const { outcome } of steps) yield* (await outcome).lines
+}
+
+/** Whoever asks waits for the answer. */
+function inHaste(config: Config): Config {
+  const { graph } = config
+  return { ...config, graph: { ...graph, deadline: Math.min(graph.deadline, exchangeMs) } }
+}
+
+function examineMemory(memory: number): Told {
+  const problem = heapProblem(memory)
+  return problem === undefined
+    ? ok(`${Math.ceil(memory / mebibyte)} MiB, less than half of what Node’s heap may take`)
+    : failed(problem)
+}
