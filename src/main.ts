@@ -11,6 +11,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { VerifyCommandOptions } from './commands/audit-verify.ts'
 import type { DoctorOptions } from './commands/doctor/index.ts'
+import type { ExplainOptions } from './commands/explain/index.ts'
 import type { PurgeOptions } from './commands/purge.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
@@ -88,6 +89,29 @@ program
   .action(async (options: DoctorOptions) => {
     const { doctor } = await import('./commands/doctor/index.ts')
     process.exitCode = await doctor(options)
+  })
+
+program
+  .command('explain')
+  .description(
+    'what becomes of one read, and why: whose token, what is asked, which rule decides; exit 1 if it is refused',
+  )
+  .argument('<path>', 'as the caller asks for it: /beta/security/securityCopilot/workspaces/…')
+  .option(...configFiles)
+  .option('--token-file <file>', 'the caller’s token; "-" is standard input')
+  .option('--url <url>', 'a running gateway, asked whether it has the answer in its cache')
+  .option('--ca-file <file>', 'certificate authorities (PEM) to trust for that instead of the usual ones')
+  .addHelpText(
+    'after',
+    '\nThe issuers are asked for their keys, as the gateway asks them; Entra and Graph are not asked. With --url each replica\n' +
+      'gets a HEAD with Cache-Control: only-if-cached, which takes of the rule’s rate and leaves an audit record.\n' +
+      'Exit codes: 0 permitted; 1 refused, or the gateway decides otherwise; 2 wrong arguments, or files that cannot be read.',
+  )
+  .action(async (path: string, options: ExplainOptions, command: Command) => {
+    const { explain, mistakeIn } = await import('./commands/explain/index.ts')
+    const mistake = mistakeIn(path, options)
+    if (mistake !== undefined) command.error(`error: ${mistake}`)
+    process.exitCode = await explain(path, options)
   })
 
 program

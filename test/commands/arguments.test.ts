@@ -42,6 +42,9 @@ for (const entry of ['src/main.ts', builtProgram()]) {
       [['purge', '--session', 'x'], /^error: say what/],
       [['purge', '--all', '--url', 'localhost:9090'], /^error: --url takes an http or https URL/],
       [['doctor', 'gateway.yaml'], /^error: too many arguments/],
+      [['explain'], /^error: missing required argument 'path'/],
+      [['explain', 'beta/security'], /^error: the path begins with "\/"/],
+      [['explain', '/beta/security', '--url', 'localhost:8443'], /^error: --url takes an http or https URL/],
       [['emulate', '--port', ''], /^error: option '-p, --port <port>' argument '' is invalid/],
     ]
     for (const [args, said] of wrong) {

@@ -1,0 +1,105 @@
+/**
+ * Every replica behind one address: a name with several addresses is several replicas, and each has a cache of its own.
+ *
+ * @module
+ */
+
+import { lookup } from 'node:dns/promises'
+import { readFile } from 'node:fs/promises'
+import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import type { LookupFunction } from 'node:net'
+
+export interface Replica {
+  readonly address: string
+  readonly family: number
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly requestId: string
+  readonly body: string
+}
+
+export interface Sending {
+  readonly method: 'HEAD' | 'DELETE'
+  readonly headers: Readonly<Record<string, string>>
+  /** Certificate authorities (PEM) to trust instead of the system's. */
+  readonly ca: string | undefined
+}
+
+export type Resolve = (hostname: string) => Promise<readonly Replica[]>
+
+const deadlineMs = 10_000
+
+/** What is wrong with an option `--url`, if anything. */
+export function mistakeInUrl(url: string): string | undefined {
+  const isOne = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
+  return isOne ? undefined : '--url takes an http or https URL'
+}
+
+/** @throws the name has no address */
+export async function replicasAt(
+  { hostname }: URL,
+  resolve: Resolve = addressesOf,
+): Promise<readonly Replica[]> {
+  return resolve(hostname.replace(/^\[|\]$/g, ''))
+}
+
+async function addressesOf(hostname: string): Promise<Replica[]> {
+  const found = await lookup(hostname, { all: true })
+  // It has two addresses, and they are one replica.
+  return hostname === 'localhost' ? found.slice(0, 1) : found
+}
+
+/** @throws it cannot be reached, or does not answer in time */
+export function ask(
+  url: URL,
+  { address, family }: Replica,
+  { method, headers, ca }: Sending,
+): Promise<Reply> {
+  // The name stays in the URL, for the certificate and `Host`; the connection goes to this one address.
+  const toReplica: LookupFunction = (_hostname, { all }, found) => {
+    if (all === true) found(null, [{ address, family }])
+    else found(null, address, family)
+  }
+  const request = url.protocol === 'https:' ? requestHttps : requestHttp
+  const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+  const sent = request(
+    url,
+    {
+      method,
+      headers,
+      lookup: toReplica,
+      agent: false,
+      signal: AbortSignal.timeout(deadlineMs),
+      ...(ca === undefined ? {} : { ca }),
+    },
+    (response) => void readReply(response).then(resolve, reject),
+  )
+  sent.on('error', reject)
+  sent.end()
+  return promise
+}
+
+async function readReply(response: IncomingMessage): Promise<Reply> {
+  response.setEncoding('utf8')
+  let body = ''
+  for await (const text of response) body += String(text)
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    requestId: String(response.headers['request-id'] ?? 'none'),
+    body,
+  }
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message || String(error) : String(error)
+}
+
+/** @throws it cannot be read */
+export async function readText(file: string | undefined): Promise<string | undefined> {
+  return file === undefined ? undefined : readFile(file, 'utf8')
+}
