@@ -17,6 +17,7 @@ import type { Config, KubernetesIssuerConfig, OidcIssuerConfig, ServerConfig } f
 import { StartFailure } from './errors.ts'
 import { readTlsPair, type TlsPair } from './http/index.ts'
 import {
+  createIsExempt,
   createOutbound,
   type LinkLocal,
   type Outbound,
@@ -49,6 +50,16 @@ export async function outboundFor({ outbound: config }: Config, clock: Clock): P
 function credentialsFrom(auth: NonNullable<Config['outbound']['proxyAuth']>): () => Promise<string> {
   const { file, value } = auth
   return file === undefined ? () => Promise.resolve(value.reveal()) : () => readProxyCredentials(file)
+}
+
+/** Whether the proxy leads to an origin, as `outboundFor` decides it. API servers are reached by ways of their own, without. */
+export function isProxiedFor({ outbound: { proxy, noProxy } }: Config): (origin: string) => boolean {
+  if (proxy === undefined || proxy === 'off') return () => false
+  const isExempt = createIsExempt(noProxy)
+  return (origin) => {
+    const { hostname, port } = new URL(origin)
+    return !isExempt(hostname, port === '' ? 443 : Number(port))
+  }
 }
 
 export interface ExchangeWays {

@@ -6,15 +6,15 @@
 
 import type { Clock } from '../../clock.ts'
 import type { Config } from '../../config/index.ts'
-import type { Outbound } from '../../outbound/index.ts'
 import { heapProblem } from '../../parts.ts'
 import { type Environment, outboundFor } from '../../reach.ts'
 import { examineExchange, examineGraph, examineKeys, examineRoles } from './identity.ts'
 import { failed, type Line, ok, type Told } from './line.ts'
-import { examineClock, examineName, nameIn, originsOf, whoTellsTime } from './network.ts'
+import { examineClock, sourceOf, whoTellsTime } from './network.ts'
 import { examineTls } from './server-files.ts'
 import { examineSigningKey, examineSink } from './sink.ts'
 import { createSteps, type Step } from './steps.ts'
+import { createWays, type Needs } from './ways.ts'
 
 export interface Examination extends AsyncDisposable {
   /** As they become known, in a fixed order. */
@@ -23,10 +23,9 @@ export interface Examination extends AsyncDisposable {
   readonly hasOverrun: boolean
 }
 
-/** The longest chain is a name, the exchange, a read: 23 s if each takes all it may. */
-const fileMs = 5_000
-const nameMs = 5_000
-const exchangeMs = 8_000
+/** The longest chain is a file, a name, the proxy, the exchange, a read: 28 s if each takes all it may. */
+const fileMs = 3_000
+const exchangeMs = 7_000
 /** Two documents, of 5 s each. */
 const keysMs = 11_000
 /** What ends by itself at its own deadline says more than a check that is cut. */
@@ -69,35 +68,27 @@ export function examine(
     return { told: ok(`the system’s certificate authorities are trusted${also}`), value }
   })
 
-  const timeOrigin = whoTellsTime(config).origin
-  const origins = [timeOrigin, graph.endpoint, ...issuers.flatMap((each) => originsOf(each, env))]
-  const names = new Map(
-    origins.flatMap((origin) => {
-      const name = nameIn(origin)
-      return name === undefined ? [] : [[name, origin] as const]
-    }),
-  )
-  const looked = new Map(
-    [...names.keys()].map((name) => [name, begin(`dns ${name}`, within(nameMs), () => examineName(name))]),
-  )
-  /** The way out, and the name of whoever is to be reached by it. */
-  const reaching = (origin: string): readonly [Step<Outbound>, ...Step<unknown>[]] => [
-    way,
-    ...[looked.get(nameIn(origin) ?? '') ?? []].flat(),
-  ]
+  const { reaching, directly, steps: waysLooked } = createWays(config, { way, begin })
   const patience = exchangeMs + graceMs
 
-  const time = begin('clock', { withinMs: patience, needs: reaching(timeOrigin) }, async (outbound) => ({
-    told: await examineClock(config, outbound, { clock, deadlineMs: exchangeMs }),
-  }))
+  const time = begin(
+    'clock',
+    { withinMs: patience, needs: reaching(whoTellsTime(config).origin) },
+    async (outbound) => ({
+      told: await examineClock(config, outbound, { clock, deadlineMs: exchangeMs }),
+    }),
+  )
   const keys = issuers.flatMap((issuer) => {
     if (issuer.type === 'anonymous') return []
-    const needs = reaching(originsOf(issuer, env)[0] ?? '')
+    const { origin, isDirect } = sourceOf(issuer, env)
+    const needs = isDirect ? directly(origin) : reaching(origin)
     return begin(`issuer ${issuer.name}`, { withinMs: keysMs, needs }, async (outbound) => ({
       told: await examineKeys(issuer, { outbound, clock, env }),
     }))
   })
-  const token = begin('token', { withinMs: patience, needs: reaching(identity.authorityHost) }, (outbound) =>
+  // A managed identity is had from IMDS, which is neither looked up nor reached through a proxy.
+  const giver: Needs = identity.credential.type === 'managed' ? [way] : reaching(identity.authorityHost)
+  const token = begin('token', { withinMs: patience, needs: giver }, (outbound) =>
     examineExchange(config, { outbound, clock }),
   )
   const roles = begin('roles', { withinMs: fileMs, needs: [token] }, async (held) => ({
@@ -109,7 +100,7 @@ export function examine(
     async (held, outbound) => ({ told: await examineGraph(held, config, { outbound, clock }) }),
   )
 
-  const inOrder = [...files, way, ...looked.values(), time, ...keys, token, roles, read, ...records]
+  const inOrder = [...files, way, ...waysLooked(), time, ...keys, token, roles, read, ...records]
   return {
     lines: linesOf(inOrder),
     get hasOverrun() {

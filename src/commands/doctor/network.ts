@@ -9,7 +9,7 @@ import { isIP } from 'node:net'
 import type { Clock } from '../../clock.ts'
 import type { Config } from '../../config/index.ts'
 import type { Outbound } from '../../outbound/index.ts'
-import { apiServerOf, type Environment } from '../../reach.ts'
+import { apiServerOf, type Environment, type KeyedIssuerConfig } from '../../reach.ts'
 import { isNoticeable, skewMs } from '../../token/index.ts'
 import { failed, ok, skipped, type Told, warning } from './line.ts'
 
@@ -23,11 +23,14 @@ export function nameIn(origin: string): string | undefined {
   return isIP(host) === 0 ? host : undefined
 }
 
-/** Where one issuer's keys come from. */
-export function originsOf(issuer: Config['issuers'][number], env: Environment): string[] {
-  if (issuer.type === 'anonymous') return []
-  if (issuer.type === 'kubernetes') return [apiServerOf(issuer, env)]
-  return [issuer.jwksUri ?? issuer.issuer]
+/** Where one issuer's keys come from, and whether a proxy is never asked for it. */
+export function sourceOf(
+  issuer: KeyedIssuerConfig,
+  env: Environment,
+): { readonly origin: string; readonly isDirect: boolean } {
+  return issuer.type === 'kubernetes'
+    ? { origin: apiServerOf(issuer, env), isDirect: true }
+    : { origin: issuer.jwksUri ?? issuer.issuer, isDirect: false }
 }
 
 /** As every connection of the gateway's looks it up. */

@@ -100,6 +100,6 @@ test('what hangs in the system itself, a file here, does not keep it from ending
   })
   const { code, stdout } = await run(['doctor', '-c', file])
   assert.equal(code, 1)
-  assert.match(stdout, /^failed {3}server\.tls: nothing came of it within 5 s\. What to do: /m)
+  assert.match(stdout, /^failed {3}server\.tls: nothing came of it within 3 s\. What to do: /m)
   assert.match(stdout, /^ok {7}graph: /m)
 })
