@@ -58,10 +58,10 @@ describe('session-gateway explain --url', () => {
     const token = await world().workloadToken('nobody')
     const tokenFile = join(world().folder, 'nobody.token')
     await writeFile(tokenFile, token)
-    const { code, stdout } = await run([
-      ...['explain', sessionPath, '-c', join(world().folder, 'usual.yaml'), more],
-      ...['--token-file', tokenFile, '--url', world().url, '--ca-file', join(world().folder, 'ca.pem')],
-    ])
+    const asking = ['--url', world().url, '--ca-file', join(world().folder, 'ca.pem')]
+    const config = ['-c', join(world().folder, 'usual.yaml'), more]
+    const args = ['explain', sessionPath, ...config, '--token-file', tokenFile, ...asking]
+    const { code, stdout } = await run(args)
     assert.equal(code, 1)
     assert.match(
       stdout,
