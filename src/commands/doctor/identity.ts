@@ -93,6 +93,7 @@ export async function examineGraph(
     random: Math.random,
     observer: { exchanged() {}, failed() {} },
   })
+  const line = createLine({ gate: createGate(clock.monotonic), clock, mostAtOnce: 1, mostWaiting: 1 })
   let isRoleMissing = false
   const graph = createGraphClient({
     origin: endpoint,
@@ -100,7 +101,8 @@ export async function examineGraph(
     maxBodyBytes: maxBody,
     outbound,
     tokens,
-    line: createLine({ gate: createGate(clock.monotonic), clock, mostAtOnce: 1, mostWaiting: 1 }),
+    line,
+    passingLine: line,
     retries: createRetryBudget(),
     clock,
     observer: { retried() {}, called() {}, roleMissing: () => (isRoleMissing = true) },
