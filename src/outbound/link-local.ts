@@ -9,7 +9,7 @@
 import { Agent, type IncomingMessage, request as httpRequest } from 'node:http'
 import type { Clock } from '../clock.ts'
 import { asFailure, OutboundFailure } from './failure.ts'
-import type { OutboundRequest, OutboundResponse } from './outbound.ts'
+import { type OutboundRequest, type OutboundResponse, readWhole } from './outbound.ts'
 
 export type LinkLocalRequest = Pick<
   OutboundRequest,
@@ -47,7 +47,7 @@ export function createLinkLocal(clock: Clock): LinkLocal {
         .end()
       const response = await promise
       receiving = true
-      const body = await readBody(response, request)
+      const body = await readWhole(response, request)
       return { status: response.statusCode ?? 0, headers: response.headers, body }
     } catch (error) {
       if (error instanceof OutboundFailure || !deadline.signal.aborted) {
@@ -60,19 +60,4 @@ export function createLinkLocal(clock: Clock): LinkLocal {
   }
 
   return { get, close: () => agent.destroy() }
-}
-
-async function readBody(
-  response: IncomingMessage,
-  { origin, maxBodyBytes }: LinkLocalRequest,
-): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    // Leaving the loop destroys the response, and with it the connection.
-    if (bytes > maxBodyBytes) throw new OutboundFailure('http_response_body_size', origin)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks, bytes)
 }
