@@ -11,7 +11,7 @@ import { buildConnector } from 'undici'
 import type { Clock } from '../clock.ts'
 import { createIsExempt, type Exemption } from './exemptions.ts'
 import { asFailure, OutboundFailure } from './failure.ts'
-import { type EgressProxy, nameOf, openTunnel } from './tunnel.ts'
+import { checked, type EgressProxy, nameOf, openTunnel } from './tunnel.ts'
 
 export interface Connector {
   readonly connect: buildConnector.connector
@@ -41,7 +41,7 @@ export function createConnector({ clock, ca, proxy, noProxy = [] }: ConnectorOpt
   let hasEnded = false
   // Made once: reading hundreds of authorities anew would take longer than connecting.
   const secureContext = createSecureContext({ ca })
-  const overTls = buildConnector({ allowH2: false, timeout: connectTimeoutMs, secureContext })
+  const overTls = buildConnector({ allowH2: false, timeout: connectTimeoutMs, secureContext, ...checked })
   const isExempt = createIsExempt(noProxy)
 
   function proxyFor(hostname: string, port: string): EgressProxy | undefined {

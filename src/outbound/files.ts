@@ -5,7 +5,7 @@
  */
 
 import { X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { StartFailure } from '../errors.ts'
 
 /**
@@ -32,11 +32,17 @@ function isCertificate(pem: string): boolean {
   }
 }
 
+/** A pipe may never end, and whoever waits for it would keep the process from ending, too. */
+async function readRegular(file: string): Promise<string> {
+  if (!(await stat(file)).isFile()) throw new Error('no regular file')
+  return readFile(file, 'utf8')
+}
+
 /** @returns `user:password` */
 export async function readProxyCredentials(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readRegular(file).catch((error: NodeJS.ErrnoException) => {
     throw new Error(
-      `outbound.proxyAuth.file: ${file} cannot be read (${error.code ?? 'for no known reason'})`,
+      `outbound.proxyAuth.file: ${file} cannot be read (${error.code ?? 'it is no regular file'})`,
     )
   })
   const credentials = text.replace(/\r?\n$/, '')

@@ -12,6 +12,7 @@ import type { Agent as NodeAgent } from 'node:https'
 import { getCACertificates } from 'node:tls'
 import { Agent } from 'undici'
 import type { Clock } from '../clock.ts'
+import { unlessAborted } from './abort.ts'
 import { ConnectorAgent } from './agent.ts'
 import { createConnector } from './connector.ts'
 import type { Exemption } from './exemptions.ts'
@@ -127,14 +128,6 @@ export function createOutbound({ clock, extraCa, onlyCa, ...way }: OutboundOptio
 /** Node brings authorities of its own, and by itself does not read the system's, where a company adds its own. */
 function trusted(): string[] {
   return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
-}
-
-/** undici hears of an abort only once it is connected, and connecting may take long. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-  return Promise.race([promise, aborted])
 }
 
 /** @throws {OutboundFailure} longer than that; and whatever the stream ends in */

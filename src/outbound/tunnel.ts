@@ -9,6 +9,7 @@ import { request as requestPlain, type IncomingMessage, type RequestOptions } fr
 import { request as requestSecure } from 'node:https'
 import { isIP, isIPv6, Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
+import { unlessAborted } from './abort.ts'
 import { failureKind, OutboundFailure, type FailureKind } from './failure.ts'
 
 export interface EgressProxy {
@@ -19,6 +20,9 @@ export interface EgressProxy {
   /** `user:password`. Asked for at every connection, and rejects with what an operator can mend. */
   readonly credentials?: (() => Promise<string>) | undefined
 }
+
+/** Said, since the environment can have Node check no certificate at all (NODE_TLS_REJECT_UNAUTHORIZED=0). */
+export const checked = { rejectUnauthorized: true } as const
 
 /** What we take of an answer that is mostly a status line. */
 const largestHeadBytes = 16 * 1024
@@ -33,10 +37,9 @@ export async function openTunnel(
 ): Promise<Socket> {
   const fail = (kind: FailureKind, why: string): OutboundFailure =>
     new OutboundFailure(kind, `${nameOf(proxy)}, asked for ${authority}`, { cause: new Error(why) })
-  const credentials = await proxy.credentials?.().catch((error: Error) => {
-    throw fail('proxy_configuration_error', error.message)
+  const credentials = await unlessAborted(credentialsOf(proxy), signal).catch((error: Error) => {
+    throw signal.aborted ? error : fail('proxy_configuration_error', error.message)
   })
-  signal.throwIfAborted()
   const options: RequestOptions = {
     method: 'CONNECT',
     host: proxy.host,
@@ -53,7 +56,12 @@ export async function openTunnel(
   }
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
   // Without a name of its own, Node would take that of the `Host` header: the other end's.
-  const secure = { ...options, secureContext, servername: isIP(proxy.host) === 0 ? proxy.host : '' }
+  const secure = {
+    ...options,
+    ...checked,
+    secureContext,
+    servername: isIP(proxy.host) === 0 ? proxy.host : '',
+  }
   const request = proxy.scheme === 'http' ? requestPlain(options) : requestSecure(secure)
   // A tunnel has no next request: whether to keep the connection is no question.
   request.removeHeader('connection')
@@ -80,6 +88,10 @@ export async function openTunnel(
   })
   request.end()
   return promise
+}
+
+async function credentialsOf({ credentials }: EgressProxy): Promise<string | undefined> {
+  return credentials?.()
 }
 
 export function nameOf({ scheme, host, port }: EgressProxy): string {

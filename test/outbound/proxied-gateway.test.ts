@@ -181,4 +181,11 @@ test('credentials in a file are read at every connection, and a start without th
   ] as const) {
     await assert.rejects(startWorld(file(text)), { name: 'StartFailure', message: why })
   }
+  const folder = startWorld({
+    config: (inFolder: (name: string) => string) => ({
+      outbound: { proxy: proxy.url, proxyAuth: { file: inFolder('.') } },
+    }),
+  })
+  const message = /^outbound\.proxyAuth\.file: \S+ cannot be read \(it is no regular file\)$/
+  await assert.rejects(folder, { name: 'StartFailure', message })
 })

@@ -4,6 +4,7 @@ import { request as nodeRequest } from 'node:https'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { systemClock } from '../../src/clock.ts'
+import { createAuthority } from '../../src/emulator/certificate.ts'
 import { createOutbound, type Outbound, type OutboundOptions } from '../../src/outbound/index.ts'
 import { createFakeClock } from '../world/fake-clock.ts'
 import { type ConnectProxy, connectProxy, faultyProxy } from './connect-proxy.ts'
@@ -204,4 +205,65 @@ test('a tunnel that is made leaves no deadline behind, nor does one that is refu
   assert.equal(clock.pending, 0)
   await assert.rejects(way.send(asking('https://forbidden.example')), ofKind('proxy_configuration_error'))
   assert.equal(clock.pending, 0)
+})
+
+test('no environment makes it believe a certificate that it would not', async () => {
+  const { NODE_TLS_REJECT_UNAUTHORIZED: before } = process.env
+  const stranger = await (await createAuthority()).issue([name, 'localhost'])
+  let requests = 0
+  await using server = await httpsServer(() => (requests += 1), stranger)
+  await using proxy = await connectProxy()
+  await using secureProxy = await connectProxy({ isSecure: true })
+  // It trusts the proxy's authority, and not that of whom it asks; then the other way round.
+  await using through = wayOut(proxy)
+  await using strangers = wayOut(secureProxy, { onlyCa: stranger.certPem, credentials: user })
+  await using direct = createDirect()
+  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
+  try {
+    for (const [way, host] of [
+      [through, name],
+      [strangers, name],
+      [direct, 'localhost'],
+    ] as const) {
+      const headers = { authorization: 'Bearer the-token' }
+      const request = asking(`https://${host}:${server.port}`, { headers })
+      await assert.rejects(way.send(request), ofKind('tls_certificate_error'))
+      const inNode = nodeRequest({ host, port: server.port, headers, agent: way.agent }).end()
+      await assert.rejects(once(inNode, 'response'), ofKind('tls_certificate_error'))
+    }
+  } finally {
+    if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']
+    else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before
+  }
+  assert.equal(requests, 0)
+  assert.deepEqual([secureProxy.asked, secureProxy.heads], [[], []], 'the credentials went to a stranger')
+})
+
+function createDirect(): AsyncDisposable & Outbound {
+  const made = createOutbound({ clock: systemClock, extraCa: authority.certPem })
+  return { ...made, [Symbol.asyncDispose]: () => made.close() }
+}
+
+test('credentials that never come end with the time to connect, and with the way out', async () => {
+  const clock = createFakeClock()
+  await using proxy = await connectProxy()
+  const never = {
+    scheme: proxy.scheme,
+    host: proxy.host,
+    port: proxy.port,
+    credentials: () => new Promise<string>(() => {}),
+  }
+  const way = createOutbound({ clock, extraCa: authority.certPem, proxy: never })
+  const first = assert.rejects(
+    way.send(asking(`https://${name}`, { deadlineMs: 60_000 })),
+    ofKind('connection_timeout'),
+  )
+  clock.advance(10_000)
+  await first
+  const second = assert.rejects(
+    way.send(asking(`https://${name}`, { deadlineMs: 60_000 })),
+    ofKind('connection_terminated'),
+  )
+  await way.close()
+  await second
 })
