@@ -105,6 +105,7 @@ function fillCredential({ tree, problems, warnings }: Environed, env: Environmen
     return { tree, problems: [...problems, { path: formatPath(credential), message }], warnings }
   }
   const type = written === undefined ? set[0]?.type : typeOf(written)
+  if (type === 'managed') return { tree, problems: [...problems, ...otherServices(env)], warnings }
   const fill = set.find((each) => each.type === type)
   const value = fill && read(env, fill.name)
   if (fill === undefined || value === undefined) return { tree, problems, warnings }
@@ -118,6 +119,16 @@ function fillCredential({ tree, problems, warnings }: Environed, env: Environmen
   if (rival.kind === 'leaf' && rival.value === value) return { tree, problems, warnings }
   const message = `${fill.name} is set and differs from ${formatPlace(rival.at)}: the file counts`
   return { tree, problems, warnings: [...warnings, place({ path: fill.path, message }, tree)] }
+}
+
+/** Where one of these is set, the platform has another service for managed identities than IMDS, which alone is asked. */
+const serviceVariables = ['IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'AZURE_POD_IDENTITY_AUTHORITY_HOST']
+
+function otherServices(env: Environment): Finding[] {
+  const set = serviceVariables.filter((name) => read(env, name) !== undefined)
+  if (set.length === 0) return []
+  const message = `managed asks IMDS, and ${set.join(' and ')} say that this platform has another service for identities: use another credential`
+  return [{ path: formatPath([...credential, 'type']), message }]
 }
 
 function typeOf(tree: Tree): unknown {

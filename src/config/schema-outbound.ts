@@ -29,8 +29,8 @@ export const outbound = z.strictObject({
   proxyAuth: proxyAuth.optional().describe('What that proxy wants to know its clients by (Basic).'),
   noProxy: z
     .array(exemption())
-    .max(512)
-    .meta({ title: 'a list of hosts and networks' })
+    .max(4096)
+    .meta({ title: 'a list of at most 4096 hosts and networks' })
     .prefault([])
     .describe(
       'Who is reached without it: `graph.example` (and what is below it), `.example`, `10.0.0.0/8`, `*`, each perhaps with `:port`.',

@@ -113,7 +113,8 @@ export function createTokenProvider({
   function keep(token: AppToken): void {
     if (isClosed) return
     const lifeMs = token.expiresAt - clock.now()
-    if (lifeMs <= expiryMarginMs) {
+    // One that is replaced as soon as it has come would be an exchange for each read.
+    if (lifeMs <= 2 * expiryMarginMs) {
       return backOff(new ExchangeFailed(`the token lives for ${lifeMs} ms only, too short to be used`))
     }
     held = token
