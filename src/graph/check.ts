@@ -19,9 +19,15 @@ export function assertJson({ headers }: Pick<OutboundResponse, 'headers'>): void
     throw invalid(`it is encoded (${String(coding).slice(0, 40)}), which was not asked for`)
   }
   const type = headers['content-type']
-  if (typeof type !== 'string' || !/^application\/json\s*(;|$)/i.test(type)) {
+  if (typeof type !== 'string' || !/^application\/json\s*(;|$)/i.test(type) || isOtherCharset(type)) {
     throw invalid(`its content type is not JSON: ${String(type).slice(0, 80)}`)
   }
+}
+
+/** JSON between systems is UTF-8 (RFC 8259 §8.1), and is read here as that. */
+function isOtherCharset(type: string): boolean {
+  const [, charset = 'utf-8'] = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type) ?? []
+  return charset.toLowerCase() !== 'utf-8'
 }
 
 /** @throws {GraphAnswerInvalid} */

@@ -116,12 +116,12 @@ export class GraphTimedOut extends GatewayError {
   }
 }
 
-/** Nobody waited any more before the question had gone out. */
+/** Nobody waited any more: before the question had gone out, or where its answer would not be kept. */
 export class TripCancelled extends GatewayError {
   override readonly code = 'callerLeft'
   override readonly status = 499
 
   constructor() {
-    super('Everybody who wanted this had left before Graph was asked.')
+    super('Everybody who wanted this had left.')
   }
 }

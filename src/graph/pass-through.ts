@@ -17,7 +17,7 @@ import { createProxyMiddleware } from 'http-proxy-middleware'
 import type { Clock } from '../clock.ts'
 import { asFailure, type Outbound, OutboundFailure, readWhole } from '../outbound/index.ts'
 import { assertJson } from './check.ts'
-import { GraphTimedOut } from './errors.ts'
+import { GraphTimedOut, TripCancelled } from './errors.ts'
 import type { Line } from './line.ts'
 import type { Trip } from './question.ts'
 import { representationHeaders } from './response.ts'
@@ -55,21 +55,25 @@ export function createPassThrough({ origin, deadlineMs, outbound, clock, line }:
 
   async function askFor(
     target: string,
-    { headers, deadlineMs: withinMs, onNewConnection }: Call,
+    { headers, deadlineMs: withinMs, onNewConnection, cancelled }: Call,
   ): Promise<Heard> {
     const deadline = new AbortController()
     const cancelDeadline = clock.after(withinMs, () => deadline.abort())
+    let receiving = false
     try {
       const lane = onNewConnection ? fresh : keeping
-      const body = await lane({ target, headers, signal: deadline.signal })
+      const signal = AbortSignal.any([deadline.signal, cancelled])
+      const body = await lane({ target, headers, signal })
+      receiving = true
       const status = body.statusCode ?? 0
       if (status === 200) return { status, headers: body.headers, body: Buffer.of(), arriving: body }
       const bounds = { origin, maxBodyBytes: largestErrorBytes }
       return { status, headers: body.headers, body: await readWhole(body, bounds) }
     } catch (error) {
       const wayTo = outbound.wayTo(origin)
+      if (cancelled.aborted) throw new TripCancelled()
       if (deadline.signal.aborted) throw new OutboundFailure('http_response_timeout', wayTo)
-      throw asFailure(error, wayTo)
+      throw asFailure(error, wayTo, receiving)
     } finally {
       cancelDeadline()
     }
@@ -148,6 +152,10 @@ function createLane(origin: string, agent: Agent): Lane {
     },
     plugins: [
       (server) => {
+        server.on('proxyReq', (asked, request) => {
+          // After an answer, or an error, it says nothing new; after a 101 it is all that comes.
+          asked.once('close', () => waiting.get(request)?.failed(new Error('closed')))
+        })
         server.on('proxyRes', (response, request) => waiting.get(request)?.answered(response))
         // Also told what becomes of an answer later, which whoever reads it sees by themselves.
         server.on('error', (error, request) => {

@@ -53,10 +53,12 @@ export function errorOf({ body }: OutboundResponse): { code: string; message: st
  * For the operator's log. Graph's error messages name roles and ids, never a session's content.
  *
  * @param token what it was asked with; not told, should Graph repeat it
+ * @param mayQuote whether the message may hold nothing that a caller wrote, such as a filter with words of a session
  */
-export function describe(response: OutboundResponse, trip: Trip, token: string): string {
+export function describe(response: OutboundResponse, trip: Trip, token: string, mayQuote: boolean): string {
   const { code, message } = errorOf(response)
-  const said = `${code.slice(0, 64)} ${message.replaceAll(token, '[redacted]').slice(0, 300)}`
+  const quoted = mayQuote ? ` ${message.replaceAll(token, '[redacted]').slice(0, 300)}` : ''
+  const said = `${code.slice(0, 64)}${quoted}`
   const ids = `client-request-id ${trip.clientRequestId}, request-id ${trip.requestId ?? 'none'}`
   return `Graph answered ${response.status} ${said} (${ids})`
 }

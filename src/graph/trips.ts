@@ -36,6 +36,8 @@ export interface Call {
   readonly deadlineMs: number
   /** The one before may have failed because of its connection, and of those that are kept others may be as bad. */
   readonly onNewConnection: boolean
+  /** Aborts when nobody wants the answer any more; whether it is fetched all the same is for the errand to say. */
+  readonly cancelled: AbortSignal
 }
 
 export interface Trips {
@@ -148,6 +150,7 @@ export function createTrips({ deadlineMs, tokens, retries, clock, observer }: Tr
         },
         deadlineMs: Math.max(0, deadline - startedAt),
         onNewConnection: isRetry,
+        cancelled: boarding.cancelled,
       })
     } catch (error) {
       if (!(error instanceof OutboundFailure)) throw error

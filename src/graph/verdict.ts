@@ -94,6 +94,7 @@ export function verdictOn<A>(
   { trip, token, turn, now, rejectToken, roleMissing }: Circumstances,
 ): Verdict<A> {
   const { status } = response
+  const described = (): string => describe(response, trip, token, !expected.isCallersQuery)
   const wait = retryAfterMs(response.headers['retry-after'], now)
   if (status === 429 || (status === 503 && wait !== undefined)) {
     const shutForMs = turn.throttled(wait)
@@ -103,7 +104,7 @@ export function verdictOn<A>(
     return { retryable: throttled, isAskedFor: true }
   }
   if (status >= 500) {
-    const reason = describe(response, trip, token)
+    const reason = described()
     return { retryable: new GraphFailed('http_request_error', reason, { receivedStatus: status }) }
   }
   if (status === 200 && expected.arriving !== undefined) turn.begun()
@@ -118,7 +119,7 @@ export function verdictOn<A>(
     return { answer: expected.absent(status, errorCodeOf(response), trip) }
   }
   if (status === 401) {
-    const refused = new GraphRefused(describe(response, trip, token), status)
+    const refused = new GraphRefused(described(), status)
     if (!rejectToken()) throw refused
     return { retryable: refused, isAskedFor: true }
   }
@@ -126,16 +127,13 @@ export function verdictOn<A>(
     roleMissing()
   }
   if (status === 400 && expected.isCallersQuery && isGraphsError(response)) {
-    throw new GraphRejectedQuery(
-      errorOf(response).message.replaceAll(token, ''),
-      describe(response, trip, token),
-    )
+    throw new GraphRejectedQuery(errorOf(response).message.replaceAll(token, ''), described())
   }
   if (saysNothingOfWhatWasAsked.has(status)) {
-    throw new GraphFailed('http_request_error', describe(response, trip, token), { receivedStatus: status })
+    throw new GraphFailed('http_request_error', described(), { receivedStatus: status })
   }
   if (status === 403 || (status >= 400 && isGraphsError(response))) {
-    throw new GraphRefused(describe(response, trip, token), status)
+    throw new GraphRefused(described(), status)
   }
-  throw new GraphAnswerInvalid(describe(response, trip, token), status)
+  throw new GraphAnswerInvalid(described(), status)
 }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Readable } from 'node:stream'
 import { type Found, NotCached } from '../cache/index.ts'
 import { Unauthenticated } from '../callers/index.ts'
 import type { GatewayError } from '../errors.ts'
@@ -34,17 +33,17 @@ const self = 'session-gateway'
 export function answerPassedOn(
   exchange: Exchange,
   passed: PassedOn,
-  passing: (body: Readable) => Passing,
+  passing: Passing | undefined,
 ): Answer | PassingAnswer {
   const telling = ['cache-status', `${self}; fwd=bypass; fwd-status=${passed.status}`]
-  if (passed.body === undefined) {
+  if (passing === undefined) {
     const message = 'Microsoft Graph has no such thing here.'
     return envelope(exchange, passed.status, { code: passed.errorCode ?? 'itemNotFound', message }, telling)
   }
   return {
     status: passed.status,
     headers: [...identifying(exchange), ...telling, 'cache-control', 'no-store', ...passed.headers.flat()],
-    body: passing(passed.body),
+    body: passing,
   }
 }
 

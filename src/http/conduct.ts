@@ -100,7 +100,7 @@ export function createConduct({
 
   async function passOn(exchange: Exchange, answer: PassingAnswer): Promise<Answer | PassingAnswer> {
     try {
-      await answer.body.to(exchange.response, exchange.leaves)
+      await answer.body.to(exchange.response)
       return answer
     } catch (error) {
       // What has been sent has been sent. That it is not whole, the caller sees by its end.

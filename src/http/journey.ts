@@ -25,7 +25,7 @@ import { type Answer, answerFound, answerPassedOn, type PassingAnswer } from './
 import { createConduct, type Journey } from './conduct.ts'
 import { type Exchange, outcomeOf } from './exchange.ts'
 import { createLinkRewriting } from './link-rewriting.ts'
-import { createPassing } from './passing.ts'
+import { startPassing } from './passing.ts'
 import type { PeerOf } from './peer.ts'
 import { assertSaneRequest } from './sanity.ts'
 
@@ -109,19 +109,18 @@ export function createJourney(rooms: Rooms): Journey {
     if (demand.onlyIfCached === true) throw new NotCached()
 
     // graph, token: the trip, for this caller alone; what it brings is passed on as it comes.
-    const passed = await graph.passOn(graphTarget(asked), {
-      cancelled: exchange.leaves,
-      isAwaited: true,
-      departs() {},
+    const { leaves } = exchange
+    const boarding = { cancelled: leaves, isAwaited: true, departs() {} }
+    const passed = await graph.passOn(graphTarget(asked), boarding).catch((error: unknown) => {
+      leaves.throwIfAborted()
+      throw error
     })
     exchange.passed = passed
+    const { body } = passed
+    const links = createLinkRewriting(linkFor(exchange.request))
+    const passing = body && (await startPassing(body, { links, maxBytes: maxStreamedBytes, leaves }))
 
-    return answerPassedOn(exchange, passed, (body) =>
-      createPassing(body, {
-        links: createLinkRewriting(linkFor(exchange.request)),
-        maxBytes: maxStreamedBytes,
-      }),
-    )
+    return answerPassedOn(exchange, passed, passing)
   }
 
   /** A next page is where this one was: at the address under which this caller knows us. */

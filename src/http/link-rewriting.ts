@@ -25,6 +25,8 @@ const needle = Buffer.from('Link"')
 const pageLink = /@(?:odata\.)?(?:next|delta)$/
 /** The longest end of such a name that must be seen together, in bytes. */
 const longestName = '@odata.deltaLink"'.length
+/** Each byte of it would be looked at again with each one that comes. */
+const longestSpace = 64
 /** From a link's name to the end of its text, in bytes. */
 const longestLink = 8 * 1024
 
@@ -50,7 +52,7 @@ export function createLinkRewriting(rewrite: (link: string) => string | undefine
         break
       }
       const own = rewrite(found.link)
-      if (own === undefined) throw invalid(`a link in it leads elsewhere: ${found.link.slice(0, 200)}`)
+      if (own === undefined) throw invalid(`a link in it leads elsewhere: ${withoutQuery(found.link)}`)
       out.push(text.subarray(from, found.start), Buffer.from(JSON.stringify(own)))
       from = found.end
       at = found.end - 1
@@ -62,6 +64,11 @@ export function createLinkRewriting(rewrite: (link: string) => string | undefine
   }
 
   return { pass, end: () => held }
+}
+
+/** It may hold a caller's filter, and with that the words of a session. */
+function withoutQuery(link: string): string {
+  return (link.split('?', 1)[0] ?? '').slice(0, 200)
 }
 
 /** Whether a name reaches from the one into the other, or has its link there. Mostly none does, and nothing is copied. */
@@ -76,9 +83,11 @@ function mayBeJoined(held: Buffer, chunk: Buffer): boolean {
  */
 function linkAt(text: Buffer, at: number): { link: string; start: number; end: number } | 'cut' | undefined {
   const colon = afterSpace(text, at)
+  if (colon - at > longestSpace) throw invalid('the space behind the name of a link is too long')
   if (colon === text.length) return 'cut'
   if (text[colon] !== 0x3a) return undefined
   const start = afterSpace(text, colon + 1)
+  if (start - colon > longestSpace) throw invalid('the space before a link is too long')
   if (start === text.length) return 'cut'
   if (text[start] !== 0x22) return undefined
   for (let end = start + 1; end < text.length; end += 1) {

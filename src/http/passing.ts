@@ -16,10 +16,9 @@ export interface Passing {
   /**
    * Passes it on, and ends the response.
    *
-   * @param leaves aborts when the caller leaves, with an error that says so
    * @throws {GraphAnswerInvalid | GraphTimedOut | CallerLeft} it broke off, and the response with it
    */
-  to(response: ServerResponse, leaves: AbortSignal): Promise<void>
+  to(response: ServerResponse): Promise<void>
   /** It is not wanted any more. */
   drop(): void
 }
@@ -28,30 +27,63 @@ export interface PassingOptions {
   readonly links: LinkRewriting
   /** Of what Graph sends. */
   readonly maxBytes: number
+  /** Aborts when the caller leaves, with an error that says so. */
+  readonly leaves: AbortSignal
 }
 
-export function createPassing(body: Readable, { links, maxBytes }: PassingOptions): Passing {
-  function passOn(response: ServerResponse, leaves: AbortSignal): Promise<void> {
+/**
+ * @returns once its beginning is there and good, so that what fails before is an answer like any other
+ * @throws {GraphAnswerInvalid | GraphTimedOut | CallerLeft}
+ */
+export async function startPassing(
+  body: Readable,
+  { links, maxBytes, leaves }: PassingOptions,
+): Promise<Passing> {
+  let bytes = 0
+
+  /** @returns what may leave of it now */
+  function take(chunk: Buffer): Buffer[] {
+    bytes += chunk.length
+    if (bytes > maxBytes) {
+      throw new GraphAnswerInvalid(`it is longer than graph.maxStreamed (${maxBytes} bytes)`, 200)
+    }
+    return links.pass(chunk)
+  }
+
+  let beginning: Buffer[] = []
+  try {
+    await untilReadable(body, leaves)
+    const chunk: Buffer | null = body.read()
+    if (chunk !== null) beginning = take(chunk)
+  } catch (error) {
+    body.destroy()
+    throw failureOf(error)
+  }
+
+  function passOn(response: ServerResponse): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    let bytes = 0
     const breakOff = (error: unknown): void => {
       body.off('end', finish)
       body.destroy()
       // Without the error: the server would take it for one of its parser's.
-      response.destroy()
+      if (response.socket !== null) response.destroy()
+      // Behind another one on its connection, which is to be whole: it comes to nothing when its turn comes.
+      else response.once('socket', (socket) => socket.destroy())
       reject(failureOf(error))
     }
     const finish = (): void => {
       response.end(links.end())
       resolve()
     }
+    write(beginning, response)
+    // While its record was written.
+    if (body.readableEnded) {
+      finish()
+      return promise
+    }
     body.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
       try {
-        if (bytes > maxBytes) {
-          throw new GraphAnswerInvalid(`it is longer than graph.maxStreamed (${maxBytes} bytes)`, 200)
-        }
-        write(links.pass(chunk), response)
+        write(take(chunk), response)
         if (response.writableNeedDrain) body.pause()
       } catch (error) {
         breakOff(error)
@@ -68,10 +100,9 @@ export function createPassing(body: Readable, { links, maxBytes }: PassingOption
     get failure() {
       return body.errored === null ? undefined : failureOf(body.errored)
     },
-    to(response, leaves) {
-      if (response.req.method !== 'HEAD') return passOn(response, leaves)
-      // Read, so that its connection can be used again.
-      body.resume()
+    to(response) {
+      if (response.req.method !== 'HEAD') return passOn(response)
+      body.destroy()
       response.end()
       return Promise.resolve()
     },
@@ -79,6 +110,24 @@ export function createPassing(body: Readable, { links, maxBytes }: PassingOption
       body.destroy()
     },
   }
+}
+
+/** Or at its end. */
+function untilReadable(body: Readable, leaves: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settled = (settle: () => void) => (): void => {
+      body.off('readable', onReadable).off('end', onReadable).off('error', onError)
+      leaves.removeEventListener('abort', onLeft)
+      settle()
+    }
+    const onReadable = settled(resolve)
+    const onError = settled(() => reject(body.errored ?? new Error('closed')))
+    const onLeft = settled(() => reject(leaves.reason))
+    body.on('readable', onReadable).on('end', onReadable).on('error', onError)
+    leaves.addEventListener('abort', onLeft)
+    if (leaves.aborted) onLeft()
+    else if (body.errored !== null) onError()
+  })
 }
 
 /** What comes together leaves together. */

@@ -41,7 +41,9 @@ export function graphTarget(request: ReadRequest): string {
 function queryOf({ select, options: { filter, count, top, page } }: OtherRequest): string {
   return [
     ...(select === null ? [] : [`$select=${select.join(',')}`]),
-    ...(filter === undefined ? [] : [`$filter=${encodeURIComponent(filter)}`]),
+    ...(filter === undefined
+      ? []
+      : [`$filter=${encodeURIComponent(filter).replaceAll('%2C', ',').replaceAll('%3A', ':')}`]),
     ...(count === undefined ? [] : [`$count=${count}`]),
     ...(top === undefined ? [] : [`$top=${top}`]),
     ...(page === undefined ? [] : [`${page.option}=${page.value}`]),

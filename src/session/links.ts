@@ -15,7 +15,9 @@ export function ownTarget(link: string, graphOrigin: string): string | undefined
   try {
     const target = link.slice(graphOrigin.length)
     assertSaneTarget(target)
-    return graphTarget(parseReadRequest(target, []))
+    const own = graphTarget(parseReadRequest(target, []))
+    assertSaneTarget(own)
+    return own
   } catch {
     return undefined
   }

@@ -145,10 +145,8 @@ function filterOf(value: string): string {
 }
 
 function pageOf(option: '$skiptoken' | '$skip', value: string): string {
-  // Whatever it says, it is well-formed.
-  decodeStrictly(value)
   const form = option === '$skip' ? /^\d{1,9}$/ : /^[!-~]+$/
-  if (value.length > longestPage || !form.test(value)) {
+  if (value.length > longestPage || !form.test(value) || /\p{Cc}/u.test(decodeStrictly(value))) {
     throw new InvalidRequest(`Take ${option} as it is from the @odata.nextLink of the page before.`)
   }
   return value

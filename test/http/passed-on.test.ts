@@ -114,6 +114,23 @@ describe('what is not kept is passed on:', () => {
         'graphFailed',
       ],
       [
+        'two 101s',
+        twice({ kind: 'body', status: 101, headers: { Upgrade: 'x', Connection: 'Upgrade' }, body: '' }),
+        502,
+        'graphFailed',
+      ],
+      [
+        'UTF-16',
+        {
+          kind: 'body',
+          status: 200,
+          headers: { 'Content-Type': 'application/json; charset=utf-16' },
+          body: '{}',
+        },
+        502,
+        'graphAnswerInvalid',
+      ],
+      [
         'gzip',
         {
           kind: 'body',
@@ -225,6 +242,10 @@ describe('what is not kept is passed on:', () => {
     assert.equal(JSON.parse(body).value.length, 2)
   })
 })
+
+function twice(fault: Fault): readonly Fault[] {
+  return [fault, fault]
+}
 
 function bulky(): Record<string, string> {
   return Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`x-${n}`, 'x'.repeat(1_000)]))

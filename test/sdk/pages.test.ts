@@ -73,13 +73,8 @@ describe('the page iterator of Microsoft’s Graph client', () => {
     const so = { asked: sdk.asked.length, records: records.length }
     await assert.rejects(walk(sessions))
     for (const url of sdk.asked.slice(so.asked)) assert.ok(url.startsWith(sdk.origin), url)
-    const [first, second] = records.slice(so.records)
-    assert.deepEqual(
-      [first?.['status'], first?.['cut'], second?.['status'], second?.['cut']],
-      [200, undefined, 200, true],
-    )
-    assert.equal(first?.['requestId'], second?.['requestId'])
-    assert.equal(second?.['refusal'], 'graphAnswerInvalid')
-    assert.match(second?.['reason'], /^a link in it leads elsewhere: https:\/\/graph\.evil\.example\//)
+    const [record] = records.slice(so.records)
+    assert.partialDeepStrictEqual(record, { status: 502, refusal: 'graphAnswerInvalid' })
+    assert.match(record?.['reason'], /^a link in it leads elsewhere: https:\/\/graph\.evil\.example\/[^?]*$/)
   })
 })
