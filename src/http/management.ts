@@ -39,7 +39,12 @@ const mostConnections = 256
 
 export function createManagementServer(options: ManagementOptions): ManagementServer {
   const { health, metrics, purging, tls, clock, described, onFault } = options
-  const app: Express = express().disable('x-powered-by').disable('etag').set('query parser', false)
+  const app: Express = express()
+    .disable('x-powered-by')
+    .disable('etag')
+    .set('query parser', false)
+    .enable('strict routing')
+    .enable('case sensitive routing')
   const connections = createConnections({ most: mostConnections, clock })
   const open = new Set<ServerResponse>()
 
@@ -50,7 +55,9 @@ export function createManagementServer(options: ManagementOptions): ManagementSe
     return purging(request, response, { refused: ambiguityOf(request), waitedMs: 0, leaving })
   })
 
-  app.use((_request, response, next) => {
+  app.use((request, response, next) => {
+    // Nothing here may be kept, and so nothing is unchanged; to `*` Express would answer an empty 304 all the same.
+    delete request.headers['if-none-match']
     response.set({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' })
     next()
   })

@@ -13,6 +13,9 @@ describe('the management port', () => {
       '/',
       '/livez/',
       '/livez/x',
+      '/LIVEZ',
+      '/readyz/',
+      '/Metrics',
       '/metrics.json',
       '/debug/pprof',
       '/env',
@@ -21,8 +24,6 @@ describe('the management port', () => {
       '/..%2f',
     ]) {
       const reply = await world().manage(path)
-      // A trailing slash is the same path to probes.
-      if (path === '/livez/') continue
       assert.equal(reply.status, 404, path)
       assert.deepEqual(reply.json, {
         error:
@@ -39,6 +40,17 @@ describe('the management port', () => {
       assert.equal(headers['server'], undefined)
       assert.equal(headers['x-powered-by'], undefined)
       assert.equal(headers['etag'], undefined)
+    }
+  })
+
+  test('says what is so now, whatever the asker has already', async () => {
+    const headers = { 'if-none-match': '*', 'if-modified-since': new Date().toUTCString() }
+    for (const path of ['/livez', '/readyz', '/metrics', '/openapi.json']) {
+      for (const given of [headers, { 'if-none-match': '"x"' }]) {
+        const { status, body } = await world().manage(path, { headers: given })
+        assert.equal(status, 200, path)
+        assert.notEqual(body, '', path)
+      }
     }
   })
 
