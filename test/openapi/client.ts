@@ -52,7 +52,7 @@ export class Client {
     const { target, headers } = this.#request(operation, call)
     const asking: Asking = { method: operation.method, headers, token: await this.#token(operation, call) }
     const reply = await this.#ask(operation.isOfCallersPort, target, asking)
-    this.#hold(operation, reply)
+    this.#hold(operation, reply, operation.method === 'HEAD')
     return reply
   }
 
@@ -69,24 +69,8 @@ export class Client {
     const isHead = operation.method === 'HEAD' && !/\r\n\r\n./.test(text)
     const [answer] = readAnswers(text, isHead)
     assert.ok(answer, `no answer to ${lines.slice(0, 100)}`)
-    this.#hold(operation, answer)
+    this.#hold(operation, answer, isHead)
     return answer
-  }
-
-  /** A method that the path does not have, or a path that there is not. */
-  async other(isOfCallersPort: boolean, target: string, method: 'GET' | 'POST'): Promise<Reply> {
-    const { paths, 'x-other-paths': elsewhere } = this.described.document
-    const reply = await this.#ask(isOfCallersPort, target, {
-      method,
-      token: await this.#world.workloadToken('triage'),
-    })
-    const item = Object.entries(paths).find(
-      ([path, { servers }]) => matches(path, target) && (servers === undefined) === isOfCallersPort,
-    )?.[1]
-    const described = item?.['x-other-methods'] ?? elsewhere[isOfCallersPort ? 'reads' : 'management']
-    this.described.assertDescribes(described, reply)
-    this.#meet(reply)
-    return reply
   }
 
   #ask(isOfCallersPort: boolean, target: string, asking: Asking): Promise<Reply> {
@@ -123,13 +107,12 @@ export class Client {
     }
   }
 
-  #hold(operation: Operation, answer: Answered): void {
-    const { operationId, method, responses } = operation
+  #hold({ operationId, responses }: Operation, answer: Answered, isHead: boolean): void {
     const described = responses[answer.status]
     assert.ok(described, `${operationId} answers ${answer.status}, which is not described`)
-    this.described.assertDescribes(described, answer, method === 'HEAD')
+    this.described.assertDescribes(described, answer, isHead)
     this.met.answers.add(`${operationId} ${answer.status}`)
-    if (method !== 'HEAD') this.#meet(answer)
+    this.#meet(answer)
   }
 
   #meet({ status, headers, body }: Answered): void {
@@ -148,11 +131,4 @@ function written(value: unknown, { in: place, style, explode }: Parameter): stri
     return value.map((each) => encodeURIComponent(String(each))).join(',')
   }
   return place === 'query' ? encodeURIComponent(String(value)) : String(value)
-}
-
-function matches(template: string, target: string): boolean {
-  const [segments, path] = [template.split('/'), target.split('/')]
-  return (
-    segments.length === path.length && segments.every((each, at) => each.startsWith('{') || each === path[at])
-  )
 }

@@ -40,14 +40,12 @@ export interface PlainOperation {
 export interface PathItem {
   readonly parameters?: readonly Parameter[]
   readonly get?: PlainOperation
-  readonly head?: PlainOperation
   readonly delete?: PlainOperation
   readonly servers?: readonly { readonly url: string }[]
-  readonly 'x-other-methods': Response
 }
 
 export interface Document {
-  readonly info: { readonly version: string }
+  readonly info: { readonly version: string; readonly description: string }
   readonly servers: readonly { readonly url: string }[]
   readonly paths: Readonly<Record<string, PathItem>>
   readonly components: {
@@ -55,7 +53,6 @@ export interface Document {
     readonly parameters: Readonly<Record<string, Parameter>>
     readonly schemas: Readonly<Record<string, Schema>>
   }
-  readonly 'x-other-paths': Readonly<Record<'reads' | 'management', Response>>
 }
 
 export interface Operation extends PlainOperation {
@@ -83,6 +80,7 @@ const ofTheWire = new Set([
 
 export class Described {
   readonly document: Document
+  /** By their ids; HEAD of each GET with the document's word for it: described as the GET is. */
   readonly operations: ReadonlyMap<string, Operation>
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true })
   readonly #compiled = new Map<Schema, ValidateFunction>()
@@ -92,13 +90,13 @@ export class Described {
     this.document = document
     this.operations = new Map(
       Object.entries(document.paths).flatMap(([path, item]) =>
-        (['get', 'head', 'delete'] as const).flatMap((method) => {
-          const operation = item[method]
+        (['GET', 'HEAD', 'DELETE'] as const).flatMap((method) => {
+          const operation = method === 'DELETE' ? item.delete : item.get
           if (operation === undefined) return []
           const parameters = (item.parameters ?? []).map((each) => this.resolved(each))
           const isOfCallersPort = item.servers === undefined
-          const verb = method.toUpperCase() as Operation['method']
-          return [[operation.operationId, { ...operation, method: verb, path, parameters, isOfCallersPort }]]
+          const operationId = method === 'HEAD' ? headOf(operation.operationId) : operation.operationId
+          return [[operationId, { ...operation, operationId, method, path, parameters, isOfCallersPort }]]
         }),
       ),
     )
@@ -125,15 +123,15 @@ export class Described {
     return validate(value) ? undefined : this.#ajv.errorsText(validate.errors)
   }
 
-  /** @param isHead no body comes, whatever the answer says of one */
+  /** @param isHead no body comes, whatever is described */
   assertDescribes(described: Response, { headers, body }: Answered, isHead = false): void {
     const response = this.resolved(described)
     this.#assertHeaders(response, headers)
-    if (isHead) return assert.equal(response.content, undefined, 'a body of an answer to HEAD')
     const type = String(headers['content-type'] ?? '').split(';')[0] ?? ''
     if (response.content === undefined) return assert.deepEqual([type, body], ['', ''])
     const content = response.content[type]
     assert.ok(content, `a body of the type ${type} is not described`)
+    if (isHead) return assert.equal(body, '')
     const value: unknown = type === 'application/json' ? JSON.parse(body) : body
     assert.equal(this.faultOf(value, content.schema), undefined, body.slice(0, 500))
   }
@@ -156,6 +154,10 @@ export class Described {
         assert.equal(this.faultOf(fromHeader(value, schema), schema), undefined, `${name}: ${String(value)}`)
     }
   }
+}
+
+export function headOf(operationId: string): string {
+  return `HEAD of ${operationId}`
 }
 
 function fromHeader(value: string | string[], { type }: Schema): unknown {

@@ -58,6 +58,7 @@ export const unmet = {
     500: 'is a fault of the gateway’s own, and none is known',
   },
   codes: {
+    '405 notAllowed': 'test/openapi/prose.test.ts',
     '408 invalidRequest': 'see above',
     '500 internalError': 'see above',
     '503 graphBusy': 'test/graph/busy.test.ts',

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type HeaderKey, identifying, named } from './headers.ts'
-import { ofPassedOn, ofPurges, ofReads, otherThanRead, type Refusal, unknownPath } from './refusals.ts'
+import { identifying, named } from './headers.ts'
+import { ofPassedOn, ofPurges, ofReads, type Refusal, unknownPath } from './refusals.ts'
 
 export interface Response {
   readonly description: string
@@ -56,40 +56,12 @@ export const families = {
   management: unreadable,
 } as const satisfies Readonly<Record<string, Responses>>
 
-type Family = keyof typeof families
-
 /** For `responses` of an operation. */
-export function referred(family: Family, method?: 'head'): Readonly<Record<string, object>> {
-  const variant = method === undefined ? '' : `.${method}`
+export function referred(family: keyof typeof families): Readonly<Record<string, object>> {
   const statuses = Object.keys(families[family])
   return Object.fromEntries(
-    statuses.map((status) => [status, { $ref: `#/components/responses/${family}.${status}${variant}` }]),
+    statuses.map((status) => [status, { $ref: `#/components/responses/${family}.${status}` }]),
   )
-}
-
-/** What an operation cannot say: the answers to other methods, and at other paths. */
-export const elsewhere: Responses = {
-  notRead: refused(otherThanRead.status, [otherThanRead], ['allowRead']),
-  notPurge: refused(otherThanRead.status, [otherThanRead], ['allowPurge']),
-  unknownPath: refused(unknownPath.status, [unknownPath]),
-  unknownManagement: {
-    description: 'The management port serves nothing by this method at this path.',
-    headers: named(['noSniff', 'notKept']),
-    content: {
-      'application/json': {
-        schema: {
-          type: 'object',
-          required: ['error'],
-          properties: { error: { type: 'string', description: 'What is served here.' } },
-          additionalProperties: false,
-        },
-      },
-    },
-  },
-}
-
-export function withoutBody({ description, headers }: Response): Response {
-  return { description, headers }
 }
 
 function byStatus(refusals: readonly Refusal[]): Responses {
@@ -97,7 +69,7 @@ function byStatus(refusals: readonly Refusal[]): Responses {
   return Object.fromEntries(grouped.map(([status, of = []]) => [status, refused(Number(status), of)]))
 }
 
-function refused(status: number, of: readonly Refusal[], more: readonly HeaderKey[] = []): Response {
+function refused(status: number, of: readonly Refusal[]): Response {
   const isOurs = of.every(({ proxyError }) => proxyError !== undefined)
   const isTimed = of.every(({ retryAfterMs }) => retryAfterMs !== undefined)
   const mayRest = of.some(({ retryAfterMs, backOffMs }) => (retryAfterMs ?? backOffMs) !== undefined)
@@ -111,7 +83,6 @@ function refused(status: number, of: readonly Refusal[], more: readonly HeaderKe
       ...(isTimed ? (['retryAfter'] as const) : mayRest ? (['retryAfterIfResting'] as const) : []),
       ...(status === 401 ? (['wwwAuthenticate'] as const) : []),
       ...(codes.includes('notCached') ? (['notCached'] as const) : []),
-      ...more,
     ]),
     content: envelope({ enum: codes }),
   }

@@ -77,8 +77,6 @@ const headers = {
   wwwAuthenticate: always('WWW-Authenticate', 'RFC 6750 §3.', {
     pattern: '^Bearer realm="session-gateway"(, error="invalid_token")?$',
   }),
-  allowRead: always('Allow', 'The methods that there are.', { const: 'GET, HEAD' }),
-  allowPurge: always('Allow', 'The methods that there are.', { const: 'DELETE' }),
 } as const satisfies Readonly<Record<string, Header>>
 
 export type HeaderKey = keyof typeof headers

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { elsewhere, families, withoutBody } from './answers.ts'
+import { families } from './answers.ts'
 import { graphTypes } from './graph-types.ts'
 import { headerComponents } from './headers.ts'
 import { managementPaths } from './management.ts'
@@ -52,21 +52,28 @@ export function openApiDocument({ version, publicUrl, isSecure, selectable }: De
       responses: responseComponents(),
       schemas: { error, ...graphTypes },
     },
-    'x-other-paths': {
-      reads: { $ref: '#/components/responses/unknownPath' },
-      management: { $ref: '#/components/responses/unknownManagement' },
-    },
   }
 }
 
 const about = `The bodies of reads are Graph's own, from its beta: they may change, and may have more properties than are named here.
 
-OpenAPI has one spelling for a path. Graph has more, and so has the gateway: keys may stand in parentheses, as in
-\`workspaces('default')/sessions('…')\`; the fixed parts of a path and the names of query options have no case; the
-\`$\` of a query option may be left out. A query option that is not named here is refused.
+What the operations do not say:
 
-What operations cannot say stands in \`x-other-methods\` of a path (the answer to every method that is not there) and in
-\`x-other-paths\` (the answer to a known caller at every path that is not there).`
+- HEAD answers as GET does, with the status and the headers that are described there, and without the body.
+- A path of a read has as many spellings here as it has at Graph: keys may stand in parentheses, as in
+  \`workspaces('default')/sessions('…')\`, and its fixed parts have no case. Nor have the names of query options, and
+  their \`$\` may be left out.
+- A query option of a read that is not named here gets 400 \`invalidRequest\`.
+- On the callers’ port, any other method gets 405 \`notAllowed\` with \`Allow: GET, HEAD\`, whatever the path.
+- On the callers’ port, a well-formed GET of any other path, by a known caller, gets 404 \`unknownPath\`.
+- At \`/cache\` and below, any other method gets 405 \`notAllowed\` with \`Allow: DELETE\`, and a well-formed DELETE of any
+  other path, by a known caller, 404 \`unknownPath\`. The fixed parts of these paths have no case.
+- On the rest of the management port, any other method or path gets 404 with \`{"error":"…"}\`, and CONNECT no answer.
+- What could be read in two ways, having a body, or two \`Host\` or \`Authorization\` headers, gets 400 \`invalidRequest\`
+  before anything else is looked at; only the rest of the management port answers as if it had none. Either answer ends
+  the connection.
+- What cannot be read as HTTP/1.1, as a method that nobody knows, gets 400: \`invalidRequest\` on the callers’ port, where
+  even HEAD may get the body, and no body on the management port.`
 
 const tags = [
   {
@@ -77,7 +84,11 @@ const tags = [
     name: 'purges',
     description: 'On the management port, for callers whose access rule allows it. No purge takes a query.',
   },
-  { name: 'management', description: 'On the management port, for probes, Prometheus and operators.' },
+  {
+    name: 'management',
+    description:
+      'On the management port, for probes, Prometheus and operators. HEAD answers as GET does, without the body.',
+  },
 ]
 
 function serverFor(publicUrl: string | undefined, isSecure: boolean): object {
@@ -92,15 +103,11 @@ function serverFor(publicUrl: string | undefined, isSecure: boolean): object {
 }
 
 function responseComponents(): Readonly<Record<string, object>> {
-  const ofFamilies = Object.entries(families).flatMap(([family, responses]) =>
-    Object.entries(responses).flatMap(([status, response]) => [
-      [`${family}.${status}`, response],
-      ...(family === 'session' || family === 'passedOn'
-        ? [[`${family}.${status}.head`, withoutBody(response)]]
-        : []),
-    ]),
+  return Object.fromEntries(
+    Object.entries(families).flatMap(([family, responses]) =>
+      Object.entries(responses).map(([status, response]) => [`${family}.${status}`, response]),
+    ),
   )
-  return { ...Object.fromEntries(ofFamilies), ...elsewhere }
 }
 
 const id = { type: 'string' }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Response, referred, withoutBody } from './answers.ts'
+import { type Response, referred } from './answers.ts'
 import { identifying, named } from './headers.ts'
 import { given, type ParameterKey } from './parameters.ts'
 
@@ -39,21 +39,15 @@ export function managementPaths(): Readonly<Record<string, object>> {
 }
 
 function probe(name: string, summary: string, responses: Readonly<Record<number, Response>>): object {
-  const operation = { tags: ['management'], summary, security: [] }
-  const headed = Object.entries(responses).map(([status, response]) => [status, withoutBody(response)])
   return {
     servers,
     get: {
-      ...operation,
+      tags: ['management'],
       operationId: `management.${name}`,
+      summary,
+      security: [],
       responses: { ...responses, ...referred('management') },
     },
-    head: {
-      ...operation,
-      operationId: `management.${name}Headers`,
-      responses: { ...Object.fromEntries(headed), ...referred('management') },
-    },
-    'x-other-methods': { $ref: '#/components/responses/unknownManagement' },
   }
 }
 
@@ -116,6 +110,5 @@ function purge(
       security: [{ callerToken: [] }],
       responses: { 200: ok, ...referred('purge') },
     },
-    'x-other-methods': { $ref: '#/components/responses/notPurge' },
   }
 }

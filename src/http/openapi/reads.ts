@@ -6,7 +6,7 @@
 
 import { graphRoot, type ListOption, type Read, type Resource, resources } from '../../session/index.ts'
 import { singular } from '../exchange.ts'
-import { type Response, referred, withoutBody } from './answers.ts'
+import { type Response, referred } from './answers.ts'
 import { graphBody, graphPage } from './graph-types.ts'
 import { type HeaderKey, identifying, named } from './headers.ts'
 import { given, type ParameterKey } from './parameters.ts'
@@ -36,37 +36,27 @@ function pathItem(read: Read, resource: Resource): object {
     headers: named(okHeaders[family]),
     content: { 'application/json': { schema: graphBody(read, resource.isList) } },
   }
-  const { id, name, what } = wordsFor(resource)
-  const same = {
-    tags: ['reads'],
-    description: `Access rules grant it as \`${read}\`. ${family === 'session' ? 'Answers come from the cache, where it has them.' : 'Passed on from Graph, and not kept.'}`,
-    externalDocs: { url: graphPage(read) },
-    security: [{ callerToken: [] }],
-  }
+  const { operationId, what } = wordsFor(resource)
   return {
     parameters: given(parametersOf(read, resource)),
     get: {
-      ...same,
-      operationId: `${id}${name}`,
+      tags: ['reads'],
+      operationId,
       summary: `Read ${what}`,
+      description: `Access rules grant it as \`${read}\`. ${family === 'session' ? 'Answers come from the cache, where it has them.' : 'Passed on from Graph, and not kept.'}`,
+      externalDocs: { url: graphPage(read) },
+      security: [{ callerToken: [] }],
       responses: { 200: ok, ...referred(family) },
     },
-    head: {
-      ...same,
-      operationId: `${id}${name}Headers`,
-      summary: `What reading ${what} would answer, without the body`,
-      responses: { 200: withoutBody(ok), ...referred(family, 'head') },
-    },
-    'x-other-methods': { $ref: '#/components/responses/notRead' },
   }
 }
 
 /** In the manner of Graph's own descriptions: `security.securityCopilot.workspaces.ListSessions`. */
-function wordsFor({ path, isList }: Resource): { id: string; name: string; what: string } {
+function wordsFor({ path, isList }: Resource): { operationId: string; what: string } {
   const last = path.at(-1) ?? 'workspaces'
+  const name = `${isList ? 'List' : 'Get'}${last.charAt(0).toUpperCase()}${last.slice(1)}`
   return {
-    id: ['security.securityCopilot', ...path.slice(0, -1), isList ? 'List' : 'Get'].join('.'),
-    name: `${last.charAt(0).toUpperCase()}${last.slice(1)}`,
+    operationId: ['security.securityCopilot', ...path.slice(0, -1), name].join('.'),
     what: isList ? `a list of ${last}` : `one ${singular[last]}`,
   }
 }

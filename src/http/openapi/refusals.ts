@@ -20,7 +20,7 @@ import {
   TokenUnavailable,
 } from '../../graph/index.ts'
 import { InvalidRequest, UnknownPurge, UnknownResource } from '../../session/index.ts'
-import { ExpectationFailed, InternalError, MethodNotAllowed, Overloaded } from '../errors.ts'
+import { ExpectationFailed, InternalError, Overloaded } from '../errors.ts'
 import { parserAnswers } from '../server.ts'
 
 export type Refusal = Pick<
@@ -70,4 +70,3 @@ export const ofPassedOn: readonly Refusal[] = [...ofReads, new GraphRejectedQuer
 export const ofPurges: readonly Refusal[] = [...anywhere, new UnknownPurge()]
 
 export const unknownPath: Refusal = new UnknownResource()
-export const otherThanRead: Refusal = new MethodNotAllowed()
