@@ -57,13 +57,15 @@ export function createPassThrough({ origin, deadlineMs, outbound, clock, line }:
     target: string,
     { headers, deadlineMs: withinMs, onNewConnection, cancelled }: Call,
   ): Promise<Heard> {
-    const deadline = new AbortController()
-    const cancelDeadline = clock.after(withinMs, () => deadline.abort())
+    // Not AbortSignal.any: what listens to one of those stays in memory for as long as none of its parts aborts.
+    const ending = new AbortController()
+    const end = (): void => ending.abort()
+    const cancelDeadline = clock.after(withinMs, end)
+    cancelled.addEventListener('abort', end)
     let receiving = false
     try {
       const lane = onNewConnection ? fresh : keeping
-      const signal = AbortSignal.any([deadline.signal, cancelled])
-      const body = await lane({ target, headers, signal })
+      const body = await lane({ target, headers, signal: ending.signal })
       receiving = true
       const status = body.statusCode ?? 0
       if (status === 200) return { status, headers: body.headers, body: Buffer.of(), arriving: body }
@@ -72,10 +74,11 @@ export function createPassThrough({ origin, deadlineMs, outbound, clock, line }:
     } catch (error) {
       const wayTo = outbound.wayTo(origin)
       if (cancelled.aborted) throw new TripCancelled()
-      if (deadline.signal.aborted) throw new OutboundFailure('http_response_timeout', wayTo)
+      if (ending.signal.aborted) throw new OutboundFailure('http_response_timeout', wayTo)
       throw asFailure(error, wayTo, receiving)
     } finally {
       cancelDeadline()
+      cancelled.removeEventListener('abort', end)
     }
   }
 
