@@ -21,6 +21,7 @@ export interface LinkRewriting {
 }
 
 const needle = Buffer.from('Link"')
+const nameBegins = '@'
 /** A name that ends so is the link of a page: OData JSON 4.01 §4.6.5 and §4.6.6, where `odata.` may be left out. */
 const pageLink = /@(?:odata\.)?(?:next|delta)$/
 /** The longest end of such a name that must be seen together, in bytes. */
@@ -40,7 +41,7 @@ export function createLinkRewriting(rewrite: (link: string) => string | undefine
     const text = mayBeJoined(held, chunk) ? Buffer.concat([held, chunk]) : chunk
     if (text === chunk) out.push(held)
     let from = 0
-    let until = text.length - longestName
+    let until = beginsIn(text)
     for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + 1)) {
       const nameStart = Math.max(from, at + needle.length - longestName)
       if (!pageLink.test(text.toString('latin1', nameStart, at))) continue
@@ -71,8 +72,16 @@ function withoutQuery(link: string): string {
   return (link.split('?', 1)[0] ?? '').slice(0, 200)
 }
 
+/** @returns where the name of a link may have begun that is not whole yet; its end, where none can have */
+function beginsIn(text: Buffer): number {
+  const tail = Math.max(0, text.length - longestName)
+  const at = text.indexOf(nameBegins, tail)
+  return at === -1 ? text.length : at
+}
+
 /** Whether a name reaches from the one into the other, or has its link there. Mostly none does, and nothing is copied. */
 function mayBeJoined(held: Buffer, chunk: Buffer): boolean {
+  if (held.length === 0) return false
   if (chunk.length < longestName) return true
   return Buffer.concat([held, chunk.subarray(0, longestName)]).includes(needle)
 }

@@ -134,7 +134,7 @@ function untilReadable(body: Readable, leaves: AbortSignal): Promise<void> {
 function write(parts: readonly Buffer[], response: ServerResponse): void {
   if (response.writableCorked === 0) {
     response.cork()
-    process.nextTick(() => response.uncork())
+    setImmediate(() => response.uncork())
   }
   for (const part of parts) if (part.length > 0) response.write(part)
 }
