@@ -65,6 +65,7 @@ export function createGraphClient(options: GraphClientOptions): GraphClient {
       absent: (status, errorCode, trip) => ({ status, headers: [], body: '', errorCode, trip }),
       unchanged: validator === undefined ? undefined : (trip) => ({ status: 304, trip }),
       isCallersQuery: false,
+      mayBeQuoted: true,
     }
   }
 

@@ -106,6 +106,7 @@ export function createPassThrough({ origin, deadlineMs, outbound, clock, line }:
         absent: (status, errorCode, trip) => ({ status, errorCode, headers: [], trip }),
         unchanged: undefined,
         isCallersQuery: target.includes('?'),
+        mayBeQuoted: !/[?&]\$(?:filter|skiptoken)=/.test(target),
         arriving({ body }, back) {
           if (body === undefined) return back()
           const cancelDeadline = clock.after(deadlineMs, () => {

@@ -53,7 +53,7 @@ export function errorOf({ body }: OutboundResponse): { code: string; message: st
  * For the operator's log. Graph's error messages name roles and ids, never a session's content.
  *
  * @param token what it was asked with; not told, should Graph repeat it
- * @param mayQuote whether the message may hold nothing that a caller wrote, such as a filter with words of a session
+ * @param mayQuote whether its message cannot repeat what a caller wrote: a filter may have the words of a session
  */
 export function describe(response: OutboundResponse, trip: Trip, token: string, mayQuote: boolean): string {
   const { code, message } = errorOf(response)

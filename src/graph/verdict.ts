@@ -32,6 +32,8 @@ export interface Expectation<A> {
   readonly unchanged: ((trip: Trip) => A) | undefined
   /** Whether there is something in the query that only Graph can judge. */
   readonly isCallersQuery: boolean
+  /** Whether an error of Graph's may be quoted to the operator: what was asked holds no words of a session. */
+  readonly mayBeQuoted: boolean
   /** Whether the rest of a 200 is still to come. */
   readonly arriving?: unknown
 }
@@ -94,7 +96,7 @@ export function verdictOn<A>(
   { trip, token, turn, now, rejectToken, roleMissing }: Circumstances,
 ): Verdict<A> {
   const { status } = response
-  const described = (): string => describe(response, trip, token, !expected.isCallersQuery)
+  const described = (): string => describe(response, trip, token, expected.mayBeQuoted)
   const wait = retryAfterMs(response.headers['retry-after'], now)
   if (status === 429 || (status === 503 && wait !== undefined)) {
     const shutForMs = turn.throttled(wait)
