@@ -12,7 +12,7 @@ export function errorCodes(): Set<string> {
   }
   // 499 is for the record alone: nobody is there to be answered.
   found.delete('499 callerLeft')
-  // The parser's refusals are answered without an error object.
+  // What the parser refuses is answered from a table of statuses, and from no error class.
   for (const status of [408, 431]) found.add(`${status} invalidRequest`)
   return found
 }
