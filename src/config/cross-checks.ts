@@ -8,6 +8,7 @@
 
 import type * as z from 'zod'
 import { checkAccess } from './cross-checks-access.ts'
+import { checkShared } from './cross-checks-shared.ts'
 import { guidPattern, isLoopback } from './addresses.ts'
 import type { Remarks } from './findings.ts'
 import { issuer as issuerSchema } from './schema-callers.ts'
@@ -29,6 +30,7 @@ export function crossCheck(tree: Tree): Remarks {
   checkServer(tree, remarks)
   checkOutbound(tree, remarks)
   checkCache(tree, remarks)
+  checkShared(tree, remarks)
   checkIdentity(tree, remarks)
   checkIssuers(tree, remarks)
   checkAccess(tree, remarks)

@@ -19,6 +19,8 @@ interface Variable {
   path: readonly string[]
 }
 
+const shared = ['cache', 'shared']
+
 /** Separated by `:`; read when no file was named on the command line. */
 export const filesVariable = 'GATEWAY_CONFIG'
 
@@ -26,6 +28,7 @@ export const overrides: readonly Variable[] = [
   { name: 'GATEWAY_LISTEN', path: ['server', 'listen'] },
   { name: 'GATEWAY_MANAGEMENT_LISTEN', path: ['server', 'management', 'listen'] },
   { name: 'GATEWAY_GRAPH_ENDPOINT', path: ['graph', 'endpoint'] },
+  { name: 'GATEWAY_REDIS_URL', path: [...shared, 'url'] },
   { name: 'GATEWAY_LOG_LEVEL', path: ['log', 'level'] },
 ]
 
@@ -59,7 +62,8 @@ export function applyEnvironment(files: Branch, env: Environment): Environed {
     const value = read(env, name)
     return value === undefined ? under : merge(under, single(path, value, { variable: name }))
   }, whole)
-  return { ...filled, tree, warnings: [...filled.warnings, ...unknownVariables(env)] }
+  const problems = [...filled.problems, ...redisUrlAlone(files, env)]
+  return { tree, problems, warnings: [...filled.warnings, ...unknownVariables(env)] }
 }
 
 export function filesOf(env: Environment): string[] {
@@ -129,6 +133,27 @@ function otherServices(env: Environment): Finding[] {
   if (set.length === 0) return []
   const message = `managed asks IMDS, and ${set.join(' and ')} say that this platform has another service for identities: use another credential`
   return [{ path: formatPath([...credential, 'type']), message }]
+}
+
+/** A URL is no tier: without keys nothing may be stored there. */
+function redisUrlAlone(files: Branch, env: Environment): Finding[] {
+  const name = 'GATEWAY_REDIS_URL'
+  if (read(env, name) === undefined) return []
+  const cluster = find(files, [...shared, 'cluster'])
+  const about = (path: readonly string[], message: string): Finding[] => [
+    { path: formatPath(path), message, where: `env ${name}` },
+  ]
+  if (find(files, [...shared, 'keysFile']) === undefined) {
+    return about(
+      [...shared, 'keysFile'],
+      `${name} alone shares nothing: write cache.shared with a keysFile into the file, or unset ${name}`,
+    )
+  }
+  if (cluster === undefined) return []
+  return about(
+    shared,
+    `${name} is one server, and ${formatPlace(cluster.at)} has a cluster: unset ${name}, or remove cluster`,
+  )
 }
 
 function typeOf(tree: Tree): unknown {

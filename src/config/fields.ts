@@ -20,6 +20,7 @@ import {
 } from './addresses.ts'
 import { networkPattern, parseNetwork, type Network } from './networks.ts'
 import { exemptionPattern, parseExemption, parseProxy, type ProxyAddress } from './proxy.ts'
+import { parseRedisUrl, type RedisAddress } from './redis-url.ts'
 import { Secret } from './secret.ts'
 import {
   durationPattern,
@@ -92,6 +93,19 @@ export function proxy() {
       }),
     ])
     .meta({ title: 'an http:// or https:// URL of host and port, or "off"' })
+}
+
+/** A string is what is wrong with the text, as with {@link proxy}. */
+export function redisUrl() {
+  return z
+    .string()
+    .transform((written, context): RedisAddress => {
+      const address = parseRedisUrl(written)
+      if (typeof address !== 'string') return address
+      context.addIssue({ code: 'custom', message: address })
+      return z.NEVER
+    })
+    .meta({ title: 'a rediss:// or redis:// URL of host and port' })
 }
 
 export function exemption() {

@@ -67,7 +67,9 @@ function mismatch(written: Tree | undefined, node: Outline | undefined): string 
   if (written.kind !== 'leaf') return `found a ${written.kind}, expected ${expected(node)}`
   if (written.value === null)
     return `found nothing after the key, expected ${expected(node)}. Or remove the key`
-  if (isMap(node)) return `found ${kindOf(written.value)}, expected ${expected(node)}`
+  // A text that stands where a list belongs may be a URL with a password.
+  if (isMap(node) || node.type === 'array')
+    return `found ${kindOf(written.value)}, expected ${expected(node)}`
   return `found ${quoted(written.value)}, expected ${expected(node)}${quoteHint(written.value, node)}`
 }
 

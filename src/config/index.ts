@@ -24,7 +24,9 @@ export type {
   OutboundConfig,
   RuleConfig,
   ServerConfig,
+  SharedConfig,
 } from './schema.ts'
+export type { RedisAddress } from './redis-url.ts'
 export { redacted, Secret } from './secret.ts'
 export { printConfig } from './settings.ts'
 export type { Setting } from './settings.ts'

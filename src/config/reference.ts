@@ -40,7 +40,7 @@ order: maps merge key by key; lists and single values of a later file replace th
 team can add its rules under \`access\` in a file of its own.
 
 - Issuers and rules keep the order in which their names first appear. The first rule that permits a request wins.
-- An issuer or a credential that changes its \`type\` in a later file is replaced as a whole.
+- An issuer, a credential or a \`cache.shared.auth\` that changes its \`type\` in a later file is replaced as a whole.
 - A key without a value is a mistake, not a way to remove what an earlier file says.
 - A file is UTF-8, one YAML 1.2 document, at most 1 MiB. Anchors and aliases work; merge keys (\`<<\`) and tags do not.`
 
@@ -132,7 +132,8 @@ function environment(): string {
   const text = `\`GATEWAY_*\` variables speak over the files. \`AZURE_*\` variables only fill what the files leave out,
 because webhooks inject them; where the two differ, the file counts and a warning names both. If the files name no
 credential and the environment holds several, the gateway does not guess: choose with \`identity.credential.type\`.
-Empty variables count as absent.
+\`GATEWAY_REDIS_URL\` needs a \`cache.shared\` with a \`keysFile\` in the files, and no \`cluster\` there. Empty variables
+count as absent.
 
 \`HTTPS_PROXY\` and \`NO_PROXY\` fill what the files leave out in the same way. \`https_proxy\` and \`no_proxy\` are read
 before them, as curl does. A user and a password in the URL become \`outbound.proxyAuth\`, for that proxy only, and are

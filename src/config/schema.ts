@@ -22,6 +22,7 @@ import { audit } from './schema-audit.ts'
 import { access, issuers, propertyName } from './schema-callers.ts'
 import { outbound } from './schema-outbound.ts'
 import { server } from './schema-server.ts'
+import { shared } from './schema-shared.ts'
 import type { Secret } from './secret.ts'
 
 const selectable = z
@@ -163,6 +164,11 @@ export const cache = z.strictObject({
   memory: size('1MiB', '64GiB')
     .prefault('128MiB')
     .describe('What the cached answers may take, in each replica.'),
+  shared: shared
+    .optional()
+    .describe(
+      'A tier that all replicas share, on Redis or Valkey. Left out: each replica keeps its own answers.',
+    ),
 })
 
 const log = z.strictObject({
@@ -229,5 +235,6 @@ export type AnonymousIssuerConfig = Extract<IssuerConfig, { type: 'anonymous' }>
 export type RuleConfig = Config['access'][number]
 export type CallerConfig = RuleConfig['callers'][number]
 export type CacheConfig = Config['cache']
+export type SharedConfig = NonNullable<CacheConfig['shared']>
 export type AuditConfig = Config['audit']
 export type LogConfig = Config['log']

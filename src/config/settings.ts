@@ -29,12 +29,12 @@ export function settingsOf(tree: Tree): Setting[] {
 }
 
 function settings(node: Outline, tree: Tree | undefined, path: Path): Setting[] {
-  const { properties, additionalProperties, items } = alternative(node, tree)
+  const { properties, required, additionalProperties, items } = alternative(node, tree)
   if (properties !== undefined && tree?.kind !== 'leaf') {
     const children = tree?.kind === 'map' ? tree.entries : new Map<string, Tree>()
-    return Object.entries(properties).flatMap(([key, child]) =>
-      settings(child, children.get(key), [...path, key]),
-    )
+    return Object.entries(properties)
+      .filter(([key, child]) => children.has(key) || !isLeftOut(child, key, required))
+      .flatMap(([key, child]) => settings(child, children.get(key), [...path, key]))
   }
   if (tree === undefined) {
     if (node.default === undefined) return []
@@ -47,6 +47,11 @@ function settings(node: Outline, tree: Tree | undefined, path: Path): Setting[] 
     return tree.items.map((item, index) => leaf(items ?? {}, item, [...path, index]))
   }
   return [leaf(node, tree, path)]
+}
+
+/** A map that need not be written has no defaults inside until it is. */
+function isLeftOut(node: Outline, key: string, required: readonly string[] = []): boolean {
+  return node.properties !== undefined && node.default === undefined && !required.includes(key)
 }
 
 function leaf(node: Outline, tree: Tree, path: Path): Setting {

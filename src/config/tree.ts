@@ -38,9 +38,12 @@ export function merge(under: Branch, over: Branch, path: Path = []): Branch {
   return { ...under, entries }
 }
 
-/** Of another type, an issuer or a credential is another thing: nothing of the former may shine through. */
+/** Of another type, an issuer, a credential or an authentication is another thing: nothing of the former may shine through. */
 function isTagged(path: Path): boolean {
-  return path.length === 2 && (path[0] === 'issuers' || (path[0] === 'identity' && path[1] === 'credential'))
+  return (
+    (path.length === 2 && path[0] === 'issuers') ||
+    ['identity.credential', 'cache.shared.auth'].includes(path.join('.'))
+  )
 }
 
 function typeOf(branch: Branch): Scalar | undefined {
