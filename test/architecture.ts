@@ -19,6 +19,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'graph',
     'http',
     'outbound',
+    'shared',
     'telemetry',
     'token',
     'common',
@@ -29,6 +30,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   callers: ['outbound', 'common'],
   session: ['common'],
   cache: ['common'],
+  shared: ['cache', 'common'],
   access: ['common'],
   audit: ['common'],
   outbound: ['common'],
@@ -42,6 +44,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 const packages: Readonly<Record<string, readonly string[]>> = {
   '@azure/msal-node': ['token'],
   '@peculiar/x509': ['emulator'],
+  '@redis/client': ['shared'],
   commander: ['main'],
   express: ['http'],
   'http-proxy-middleware': ['graph'],

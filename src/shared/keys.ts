@@ -1,0 +1,169 @@
+/**
+ * The keys that seal whatever replicas share, read again when the file changes.
+ *
+ * Polled by content, not watched by path: Kubernetes swaps a symlink above it. A new file that does not work keeps the
+ * old keys in use. Nothing that is said here holds anything of what stands in the file, ids included: who mistakes the
+ * order of a line has written a key where the id belongs.
+ *
+ * @module
+ */
+
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { Clock } from '../clock.ts'
+import { StartFailure } from '../errors.ts'
+
+export interface Key {
+  /** 1 to 32 of `[A-Za-z0-9._-]`; it is stored in the clear beside what the key seals. */
+  readonly id: string
+  /** 32 bytes, from which others are derived. Prints as nothing. */
+  readonly master: KeyObject
+}
+
+export interface Keys {
+  /** Seals. */
+  readonly writing: Key
+  /** Open: one or two, the writing one first. */
+  readonly readable: readonly Key[]
+}
+
+export interface KeysFile {
+  readonly current: Keys
+  /** What is wrong with the file as it is now; the keys in use are older ones. */
+  readonly problem: string | undefined
+  close(): void
+}
+
+export interface KeysFileOptions {
+  readonly file: string
+  readonly clock: Clock
+  /** Told when other keys are in use, and when what is wrong with the file changes; `undefined` is nothing. */
+  readonly observer: (problem: string | undefined) => void
+}
+
+const pollEveryMs = 10_000
+const keyBytes = 32
+const mostKeys = 2
+/** Room for two keys and any number of remarks; a mistaken file is not read to its end. */
+const largestFile = 64 * 1024
+
+/** @throws {StartFailure} the file does not work: the message says why and in which line */
+export async function watchKeys({ file, clock, observer }: KeysFileOptions): Promise<KeysFile> {
+  let current = await readKeys(file).catch((error: unknown) => {
+    throw new StartFailure(`cache.shared.keysFile: ${messageOf(error)}`)
+  })
+  let problem: string | undefined
+
+  async function poll(): Promise<void> {
+    try {
+      const next = await readKeys(file)
+      const hasChanged = !isSame(next, current)
+      if (hasChanged) current = next
+      if (hasChanged || problem !== undefined) observer(undefined)
+      problem = undefined
+    } catch (error) {
+      const found = messageOf(error)
+      if (found !== problem) observer(found)
+      problem = found
+    }
+    schedule()
+  }
+  let cancel = (): void => {}
+  let isClosed = false
+  const schedule = (): void => {
+    if (!isClosed) cancel = clock.after(pollEveryMs, () => void poll())
+  }
+  schedule()
+
+  return {
+    get current() {
+      return current
+    },
+    get problem() {
+      return problem
+    },
+    close() {
+      isClosed = true
+      cancel()
+    },
+  }
+}
+
+function isSame(one: Keys, other: Keys): boolean {
+  return (
+    one.readable.length === other.readable.length &&
+    one.readable.every(({ id, master }, index) => {
+      const twin = other.readable[index]
+      return twin?.id === id && twin.master.equals(master)
+    })
+  )
+}
+
+async function readKeys(file: string): Promise<Keys> {
+  const found: { key: Key; line: number }[] = []
+  for (const [index, text] of (await readText(file)).split(/\r?\n/).entries()) {
+    const words = text.trim()
+    if (words === '' || words.startsWith('#')) continue
+    const line = index + 1
+    const fault = (what: string): Error => new Error(`${file}, line ${line}: ${what}`)
+    if (found.length === mostKeys) throw fault('a third key, and two are read at most: remove the oldest one')
+    const key = parseKey(words)
+    if (typeof key === 'string') throw fault(key)
+    for (const other of found) {
+      if (other.key.id === key.id) throw fault(`the id of line ${other.line} again: give each key its own`)
+      if (other.key.master.equals(key.master)) {
+        throw fault(`the key of line ${other.line} again: a new id needs a new key`)
+      }
+    }
+    found.push({ key, line })
+  }
+  const readable = found.map(({ key }) => key)
+  const [writing] = readable
+  if (writing === undefined) throw new Error(`${file} holds no key: write one as ${form}`)
+  return { writing, readable }
+}
+
+const form = '`<id> <base64 of 32 bytes>`'
+
+/** @returns what is wrong, when it is a string */
+function parseKey(words: string): Key | string {
+  const [id = '', encoded = '', ...more] = words.split(/[ \t]+/)
+  if (encoded === '' || more.length > 0) return `expected ${form}`
+  if (!/^[A-Za-z0-9._-]{1,32}$/.test(id)) return 'the id must be 1 to 32 of A-Z a-z 0-9 . _ -'
+  const bytes = Buffer.from(encoded, 'base64')
+  // Node passes over what is no base64, and this must not be guesswork.
+  if (bytes.length !== keyBytes || bytes.toString('base64') !== encoded) {
+    return 'the key must be base64 of exactly 32 bytes, as `openssl rand -base64 32` writes it'
+  }
+  if (bytes.every((byte) => byte === bytes[0])) {
+    return 'the key is one byte 32 times: make one with `openssl rand -base64 32`'
+  }
+  return { id, master: createSecretKey(bytes) }
+}
+
+/** A pipe may never end, nor even open: so it is opened without waiting, and looked at before it is read. */
+async function readText(file: string): Promise<string> {
+  const unreadable = (why: string): Error => new Error(`${file} cannot be read (${why})`)
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    throw unreadable(codeOf(error))
+  })
+  try {
+    const stats = await handle.stat()
+    if (!stats.isFile()) throw unreadable('it is no regular file')
+    if (stats.size > largestFile) throw unreadable('it is larger than 64 KiB')
+    return await handle.readFile('utf8').catch((error: unknown) => {
+      throw unreadable(codeOf(error))
+    })
+  } finally {
+    await handle.close()
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
