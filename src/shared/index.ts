@@ -1,1 +1,2 @@
 export { watchKeys, type Key, type Keys, type KeysFile, type KeysFileOptions } from './keys.ts'
+export { createSealing, type Refusal, type Sealing } from './sealing.ts'
