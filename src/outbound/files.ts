@@ -5,8 +5,9 @@
  */
 
 import { X509Certificate } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { StartFailure } from '../errors.ts'
+import { readRegular } from '../regular-file.ts'
 
 /**
  * @returns PEM
@@ -30,12 +31,6 @@ function isCertificate(pem: string): boolean {
   } catch {
     return false
   }
-}
-
-/** A pipe may never end, and whoever waits for it would keep the process from ending, too. */
-async function readRegular(file: string): Promise<string> {
-  if (!(await stat(file)).isFile()) throw new Error('no regular file')
-  return readFile(file, 'utf8')
 }
 
 /** @returns `user:password` */

@@ -9,8 +9,8 @@
  */
 
 import type { Agent as NodeAgent } from 'node:https'
-import { getCACertificates } from 'node:tls'
 import { Agent } from 'undici'
+import { trusted } from '../authorities.ts'
 import type { Clock } from '../clock.ts'
 import { unlessAborted } from './abort.ts'
 import { ConnectorAgent } from './agent.ts'
@@ -123,11 +123,6 @@ export function createOutbound({ clock, extraCa, onlyCa, ...way }: OutboundOptio
   }
 
   return { send, agent, freshAgent, wayTo: connector.wayTo, close }
-}
-
-/** Node brings authorities of its own, and by itself does not read the system's, where a company adds its own. */
-function trusted(): string[] {
-  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
 }
 
 /** @throws {OutboundFailure} longer than that; and whatever the stream ends in */
