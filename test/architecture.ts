@@ -29,6 +29,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   token: ['outbound', 'common'],
   callers: ['outbound', 'common'],
   session: ['common'],
+  shared: ['cache', 'common'],
   cache: ['common'],
   shared: ['cache', 'common'],
   access: ['common'],
