@@ -138,6 +138,8 @@ async function playWithCache(changes: Partial<Windows>): Promise<Day> {
     store: createMemoryStore(memoryBytes),
     windows: { ...windows, ...changes },
     clock,
+    timeline: () => now,
+    keysOf: (resource) => [resource],
     random() {
       const answer = answers[landing] ?? 0
       answers[landing] = answer + 1
@@ -199,7 +201,6 @@ async function playWithCache(changes: Partial<Windows>): Promise<Day> {
     const key = keys[session] ?? ''
     const { how } = await cache.read({
       key,
-      related: () => [key],
       demand: {},
       leaves,
       fetch: (flight) => fetch(session, flight),

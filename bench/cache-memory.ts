@@ -61,7 +61,7 @@ for (let n = 0; n < offered; n += 1) {
       body: fresh('x'.repeat(304)),
       trip: { clientRequestId: fresh(randomUUID()), requestId: fresh(randomUUID()) },
     },
-    { now: timeline(), generation: 0, windows, random: Math.random },
+    { now: timeline(), askedAt: timeline(), generation: 0, windows, random: Math.random },
   )
   store.set(fresh(`default/${randomUUID()}`), entry)
 }

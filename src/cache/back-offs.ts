@@ -9,6 +9,7 @@
 
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../errors.ts'
+import { StillFailing } from './errors.ts'
 
 /** Beyond this many resting keys the one that nobody has asked for the longest is forgotten. */
 const most = 10_000
@@ -19,24 +20,6 @@ interface BackOff {
   readonly failure: GatewayError
   readonly forMs: number
   readonly until: number
-}
-
-/** The failure of an earlier trip, told again: it is too early for another. */
-export class StillFailing extends GatewayError {
-  override readonly code: string
-  override readonly status: number
-  override readonly proxyError: string | undefined
-  override readonly allowsLastResort: boolean
-  override readonly retryAfterMs: number
-
-  constructor(failure: GatewayError, restsForMs: number) {
-    super(failure.message, `not asked again yet, since: ${failure.reason ?? failure.code}`)
-    this.code = failure.code
-    this.status = failure.status
-    this.proxyError = failure.proxyError
-    this.allowsLastResort = failure.allowsLastResort
-    this.retryAfterMs = restsForMs
-  }
 }
 
 export interface BackOffs {

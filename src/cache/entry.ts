@@ -32,12 +32,14 @@ export interface Trip {
   readonly requestId?: string
 }
 
-/** Its instants are of the cache's timeline: `storedAt ≤ freshUntil ≤ revalidateUntil ≤ errorUntil`. */
+/** Its instants are of the cache's timeline: `askedAt ≤ storedAt ≤ freshUntil ≤ revalidateUntil ≤ errorUntil`. */
 export interface Entry extends Answer {
   /** Strong (RFC 9110 §8.8.3): it names these bytes. */
   readonly etag: string
   /** The purges that had been when its trip departed: a later one reaches it. */
   readonly generation: number
+  /** When its trip departed, or before: what has been purged since may not have reached it. */
+  readonly askedAt: number
   readonly storedAt: number
   readonly freshUntil: number
   /** Until then it may be given while it is being refreshed. */
@@ -61,6 +63,7 @@ export interface Windows {
 
 export interface Making {
   readonly now: number
+  readonly askedAt: number
   readonly generation: number
   readonly windows: Windows
   /** 0 ≤ n < 1. */
@@ -76,15 +79,16 @@ export function renewEntry(entry: Entry, { trip }: Unchanged, making: Making): E
   return { ...entry, trip, ...instants(entry.status, making) }
 }
 
-type Instants = Pick<Entry, 'generation' | 'storedAt' | 'freshUntil' | 'revalidateUntil' | 'errorUntil'>
+type Instants = Omit<Entry, keyof Answer | 'etag'>
 
-function instants(status: Answer['status'], { now, generation, windows, random }: Making): Instants {
+function instants(status: Answer['status'], { now, askedAt, generation, windows, random }: Making): Instants {
   const isFound = status === 200
   const longestMs = isFound ? windows.freshForMs : windows.notFoundForMs
   const freshForMs = Math.floor(longestMs * (1 - windows.jitter * random()))
   const until = (ms: number): number => now + Math.min(ms, windows.maxRetentionMs)
   return {
     generation,
+    askedAt,
     storedAt: now,
     freshUntil: until(freshForMs),
     revalidateUntil: until(freshForMs + (isFound ? windows.staleWhileRevalidateMs : 0)),

@@ -5,7 +5,7 @@
  * only their own wait with them. One that has not departed yet is called off when nobody waits for it any more. A trip
  * ends by its own deadline, and whoever joins it joined later, so nobody waits longer than one deadline.
  *
- * A key has one current flight at most, which whoever comes joins. It can be overtaken: then both land, and what an
+ * A key has one current flight at most, which whoever comes joins, unless it began too long ago for them. It can be overtaken: then both land, and what an
  * earlier one brings does not count any more once a later one has landed. And it can be detached: then whoever waits for
  * it gets what it brings, whoever comes later starts another, and for the key it does not count at all.
  *
@@ -33,10 +33,12 @@ export interface Passenger {
   readonly leaves: AbortSignal
   /** Lets what the flight brings be kept. */
   readonly keeps: boolean
+  /** Joins none that began before. */
+  readonly joinsSince?: number
 }
 
 export interface Flights<Result> {
-  /** Joins the flight for `key`, or starts it. */
+  /** Joins the flight for `key`, or starts it: also in the place of one that began too long ago for this passenger. */
   join(key: string, depart: Depart<Result>, passenger: Passenger): Promise<Joined<Result>>
   /** Starts a flight for `key` that takes the place of the current one, if there is one. */
   overtake(key: string, depart: Depart<Result>, passenger: Passenger): Promise<Joined<Result>>
@@ -57,6 +59,7 @@ export interface Joined<Result> {
 
 class Flying<Result> implements Flight {
   readonly key: string
+  readonly begunAt: number
   readonly landing: Promise<Result>
   readonly #cancelling = new AbortController()
   /** All there are, in the order in which they were started. */
@@ -69,11 +72,13 @@ class Flying<Result> implements Flight {
   /** @param aboard lets whoever wants it enter, before it departs */
   constructor(
     key: string,
+    begunAt: number,
     inTheAir: ReadonlySet<Flying<Result>>,
     aboard: (flying: Flying<Result>) => void,
     depart: Depart<Result>,
   ) {
     this.key = key
+    this.begunAt = begunAt
     this.#inTheAir = inTheAir
     aboard(this)
     this.landing = depart(this)
@@ -130,7 +135,8 @@ class Flying<Result> implements Flight {
   }
 }
 
-export function createFlights<Result>(): Flights<Result> {
+/** @param now on the timeline of `joinsSince` */
+export function createFlights<Result>(now: () => number): Flights<Result> {
   /** Whom callers join. */
   const current = new Map<string, Flying<Result>>()
   const inTheAir = new Set<Flying<Result>>()
@@ -140,7 +146,7 @@ export function createFlights<Result>(): Flights<Result> {
     aboard: (flying: Flying<Result>) => void,
     depart: Depart<Result>,
   ): Flying<Result> {
-    const flying = new Flying(key, inTheAir, aboard, depart)
+    const flying = new Flying(key, now(), inTheAir, aboard, depart)
     current.set(key, flying)
     inTheAir.add(flying)
     const land = (): void => {
@@ -169,7 +175,9 @@ export function createFlights<Result>(): Flights<Result> {
   return {
     async join(key, depart, passenger) {
       const enter = (flying: Flying<Result>): void => flying.enter(passenger.keeps)
-      const joined = current.get(key)
+      const found = current.get(key)
+      const joined =
+        found !== undefined && found.begunAt >= (passenger.joinsSince ?? -Infinity) ? found : undefined
       if (joined !== undefined) enter(joined)
       const result = await stay(joined ?? start(key, enter, depart), passenger)
       return { result, isCollapsed: joined !== undefined }

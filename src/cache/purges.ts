@@ -7,8 +7,17 @@
  * @module
  */
 
-/** What is purged together; a key is of the group that stands before its first slash. */
-export type Scope = { readonly keys: readonly string[] } | { readonly group: string } | 'everything'
+/** What is purged together: a key is `group/rest`, or `group/rest?variant`, and `group/rest` is its resource. */
+export type Scope = { readonly resource: string } | { readonly group: string } | 'everything'
+
+export function groupOf(key: string): string {
+  return key.slice(0, key.indexOf('/'))
+}
+
+export function resourceOf(key: string): string {
+  const variantAt = key.indexOf('?')
+  return variantAt === -1 ? key : key.slice(0, variantAt)
+}
 
 export interface Purges {
   /** How many there have been. */
@@ -45,7 +54,7 @@ export function createPurges(): Purges {
     ofEverything,
     hasReached(key, since) {
       if (since < everything) return true
-      return groups.size > 0 && since < (groups.get(key.slice(0, key.indexOf('/'))) ?? 0)
+      return groups.size > 0 && since < (groups.get(groupOf(key)) ?? 0)
     },
   }
 }

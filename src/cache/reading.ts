@@ -9,10 +9,8 @@ import type { Answer, Entry, Unchanged } from './entry.ts'
 import type { Flight } from './flights.ts'
 
 export interface Asking {
-  /** `group/rest`: what is purged together stands before the first slash. */
+  /** `group/rest` or `group/rest?variant`: see `Scope`. */
   readonly key: string
-  /** The keys of everything that is kept of the same resource, this one included: what is gone is gone under all. */
-  readonly related: () => readonly string[]
   readonly demand: Demand
   /** Aborts when the caller leaves. */
   readonly leaves: AbortSignal

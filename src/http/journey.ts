@@ -17,7 +17,6 @@ import {
   ownTarget,
   parseReadRequest,
   sessionKey,
-  sessionKeys,
   type SessionRequest,
 } from '../session/index.ts'
 import type { Flood, Log, Metrics } from '../telemetry/index.ts'
@@ -91,7 +90,6 @@ export function createJourney(rooms: Rooms): Journey {
     const question = { target: graphTarget(asked), sessionId: asked.sessionId, select: asked.select }
     const found = await cache.read({
       key: sessionKey(asked),
-      related: () => sessionKeys(asked, selectable),
       demand,
       leaves: exchange.leaves,
       fetch: (flight, validator) => graph.readSession({ ...question, validator }, flight),

@@ -6,21 +6,23 @@ import { resources } from './resources.ts'
  * names no comma, and "every property" (no `?`) differs from every list of names.
  */
 export function sessionKey(request: Omit<SessionRequest, 'read'>): string {
-  const resource = `${request.workspaceId}/${request.sessionId}`
-  return request.select === null ? resource : `${resource}?${request.select.join(',')}`
+  return withProperties(`${request.workspaceId}/${request.sessionId}`, request.select)
 }
 
-/** Every key that questions about one session can have: one for each choice of properties. */
-export function sessionKeys(
-  { workspaceId, sessionId }: Pick<SessionRequest, 'workspaceId' | 'sessionId'>,
-  selectable: readonly string[],
-): string[] {
+function withProperties(resource: string, select: readonly string[] | null): string {
+  return select === null ? resource : `${resource}?${select.join(',')}`
+}
+
+/**
+ * Every key that questions about one session can have: one for each choice of properties.
+ *
+ * @param resource the key of the question about all of them
+ */
+export function sessionKeys(resource: string, selectable: readonly string[]): string[] {
   const choices = selectable
     .toSorted()
     .reduce<string[][]>((chosen, name) => [...chosen, ...chosen.map((names) => [...names, name])], [[]])
-  return choices.map((names) =>
-    sessionKey({ workspaceId, sessionId, select: names.length === 0 ? null : names }),
-  )
+  return choices.map((names) => withProperties(resource, names.length === 0 ? null : names))
 }
 
 /** Where the API begins, as Graph spells it. */

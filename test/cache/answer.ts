@@ -5,6 +5,7 @@ import {
   type Cache,
   createCache,
   createMemoryStore,
+  createTimeline,
   type Demand,
   type Found,
   type Unchanged,
@@ -95,6 +96,8 @@ export function tryCache(options: TryingOptions = {}): Tried {
     store: createMemoryStore(options.memoryBytes ?? 2 ** 20),
     windows: { ...windows, ...options.windows },
     clock,
+    timeline: createTimeline(clock),
+    keysOf: relatedTo,
     random: options.random ?? (() => 0),
     observer: {
       refreshed: (isSuccess) => told.push(isSuccess ? 'refreshed' : 'not refreshed'),
@@ -105,7 +108,6 @@ export function tryCache(options: TryingOptions = {}): Tried {
     clock,
     cache,
     told,
-    read: (key, fetch, demand = {}, leaves = stays) =>
-      cache.read({ key, related: () => relatedTo(key), demand, leaves, fetch }),
+    read: (key, fetch, demand = {}, leaves = stays) => cache.read({ key, demand, leaves, fetch }),
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createBackOffs, StillFailing } from '../../src/cache/back-offs.ts'
+import { createBackOffs } from '../../src/cache/back-offs.ts'
+import { StillFailing } from '../../src/cache/errors.ts'
 import { Failed } from './answer.ts'
 
 function resting(): { after: (ms: number) => void; backOffs: ReturnType<typeof createBackOffs> } {

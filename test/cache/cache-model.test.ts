@@ -214,16 +214,15 @@ class Purge extends Step {
 
   override toString = (): string => `purge ${JSON.stringify(this.scope)}`
 
-  override act(model: Model, real: Real): Promise<void> {
+  override async act(model: Model, real: Real): Promise<void> {
     const { scope } = this
     const isPurged = (key: string): boolean => {
       if (scope === 'everything') return true
-      return 'group' in scope ? key.startsWith(`${scope.group}/`) : scope.keys.includes(key)
+      return 'group' in scope ? key.startsWith(`${scope.group}/`) : relatedTo(scope.resource).includes(key)
     }
     model.purge(isPurged)
-    real.tried.cache.purge(scope)
+    await real.tried.cache.purge(scope)
     for (const key of keys.filter(isPurged)) real.purgedAt.set(key, real.steps)
-    return Promise.resolve()
   }
 }
 
@@ -301,7 +300,7 @@ const ending = fc.constantFrom<Ending>(
 const scope = fc.oneof(
   fc.constant<Scope>('everything'),
   fc.constantFrom<Scope>({ group: 'a' }, { group: 'b' }),
-  key.map((one): Scope => ({ keys: relatedTo(one) })),
+  key.map((one): Scope => ({ resource: relatedTo(one)[0] ?? one })),
 )
 const asks = fc.tuple(key, demand).map(([asked, how]) => new Ask(asked, how))
 const endings = fc.tuple(fc.nat({ max: 9 }), ending).map(([which, how]) => new End(which, how))

@@ -167,7 +167,7 @@ test('nor what was purged meanwhile', async () => {
     read('a/1', () => trip.promise),
     { code: 'broken' },
   )
-  cache.purge({ group: 'a' })
+  await cache.purge({ group: 'a' })
   trip.reject(await read('b/1', fails('broken')).catch((error: unknown) => error))
   await waiting
 })
@@ -322,7 +322,7 @@ test('who waits for a confirmation gets the answer, though it was purged meanwhi
   clock.advance(50 * second)
   const trip = Promise.withResolvers<{ status: 304; trip: { clientRequestId: string } }>()
   const waiting = read('a/1', () => trip.promise)
-  cache.purge('everything')
+  await cache.purge('everything')
   trip.resolve({ status: 304, trip: { clientRequestId: 'later' } })
   const { entry, forwarded } = await waiting
   assert.deepEqual([entry.body, forwarded?.isStored], ['body', false])
@@ -434,7 +434,7 @@ test('who says only-if-cached causes no trip, not even behind a stale answer', a
 })
 
 for (const [what, scope, purged] of [
-  ['keys', { keys: ['a/1', 'a/1?id'] }, ['a/1', 'a/1?id']],
+  ['a resource', { resource: 'a/1' }, ['a/1', 'a/1?id']],
   ['a group', { group: 'a' }, ['a/1', 'a/1?id', 'a/2']],
   ['everything', 'everything', ['a/1', 'a/1?id', 'a/2', 'ab/1']],
 ] as const) {
@@ -444,7 +444,7 @@ for (const [what, scope, purged] of [
   test(`a purge of ${what} takes just that, and what is stored after it stays`, async () => {
     const { cache, read } = tryCache()
     for (const key of keys) await read(key, brings('old'))
-    cache.purge(scope)
+    await cache.purge(scope)
     for (const key of keys) {
       assert.equal((await read(key, brings('new'))).entry.body, isPurged(key) ? 'new' : 'old')
       assert.equal((await read(key, notToFetch)).entry.body, isPurged(key) ? 'new' : 'old')
@@ -455,7 +455,7 @@ for (const [what, scope, purged] of [
     const { cache, read } = tryCache()
     const old = new Map(keys.map((key) => [key, Promise.withResolvers<Answer>()]))
     const waiting = keys.map((key) => read(key, () => old.get(key)?.promise ?? assert.fail()))
-    cache.purge(scope)
+    await cache.purge(scope)
     const later: Promise<Found>[] = []
     for (const key of keys) later.push(read(key, brings('new')))
     for (const { resolve } of old.values()) resolve(answer('old'))
@@ -468,7 +468,7 @@ for (const [what, scope, purged] of [
   test(`a purge of ${what} ends the rest of what failed before it`, async () => {
     const { cache, read } = tryCache()
     for (const key of purged) await assert.rejects(read(key, fails('refused')))
-    cache.purge(scope)
+    await cache.purge(scope)
     for (const key of purged) assert.equal((await read(key, brings('well'))).how, 'miss')
   })
 }
@@ -480,7 +480,7 @@ test('a trip that fails after its key was purged leaves the key alone', async ()
     read('a/1', () => old.promise),
     { code: 'refused' },
   )
-  cache.purge({ keys: ['a/1'] })
+  await cache.purge({ resource: 'a/1' })
   await read('a/1', brings('new'))
   old.reject(await read('b/1', fails('refused')).catch((error: unknown) => error))
   await waiting
@@ -491,7 +491,7 @@ test('what is spent or purged leaves the memory by itself, within ten seconds of
   const { clock, cache, read } = tryCache()
   await read('a/1', brings('one'))
   await read('b/1', brings('other'))
-  cache.purge({ group: 'a' })
+  await cache.purge({ group: 'a' })
   assert.equal(cache.store.entries, 2)
   clock.advance(10 * second)
   assert.equal(cache.store.entries, 1)
@@ -504,7 +504,7 @@ test('what is spent or purged leaves the memory by itself, within ten seconds of
 test('after a purge of everything the memory is emptied at once, bit by bit', async () => {
   const { clock, cache, read } = tryCache({ memoryBytes: 2 ** 30 })
   for (let key = 0; key < 2_001; key += 1) await read(`a/${key}`, brings(''))
-  cache.purge('everything')
+  await cache.purge('everything')
   const left = [0, 10, 10].map((ms) => {
     clock.advance(ms)
     return cache.store.entries
@@ -525,7 +525,7 @@ test('once closed it starts no trip that nobody waits for, tells of none, and le
   assert.equal(cache.inTheAir, 1)
   trip.reject(await read('c/1', fails('broken')).catch((error: unknown) => error))
   await setImmediate()
-  cache.purge({ group: 'c' })
+  await cache.purge({ group: 'c' })
   assert.deepEqual([told, clock.pending], [[], 0])
   clock.advance(100 * second)
   assert.equal((await read('a/1', brings('two'), {}, stays)).how, 'expired')
@@ -538,6 +538,6 @@ test('once closed, a refusal takes away what it takes away, and a purge leaves n
   clock.advance(100 * second)
   await assert.rejects(read('a/1', fails('refused', 403)))
   assert.deepEqual([cache.store.entries, told], [0, []])
-  cache.purge('everything')
+  await cache.purge('everything')
   assert.equal(clock.pending, 0)
 })

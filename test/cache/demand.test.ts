@@ -68,8 +68,14 @@ test('any field is read without an error, and in time that grows with its length
     said(piece.repeat(200_000))
 })
 
-const stored = createEntry(answer('body'), { now: 0, generation: 0, windows, random: () => 0 })
-const gone = createEntry(answer('', { status: 404 }), { now: 0, generation: 0, windows, random: () => 0 })
+const stored = createEntry(answer('body'), { now: 0, askedAt: 0, generation: 0, windows, random: () => 0 })
+const gone = createEntry(answer('', { status: 404 }), {
+  now: 0,
+  askedAt: 0,
+  generation: 0,
+  windows,
+  random: () => 0,
+})
 
 /** Fresh until 30 s, stale until 90 s, a last resort until 630 s. */
 const cases: readonly (readonly [what: string, demand: Demand, does: number[], doesNot: number[]])[] = [

@@ -7,7 +7,8 @@ import type { Windows } from '../../src/cache/index.ts'
 import { answer, windows } from './answer.ts'
 
 function making(changes: Partial<Windows> = {}, more: Partial<Making> = {}): Making {
-  return { now: 1_000, generation: 3, windows: { ...windows, ...changes }, random: () => 0, ...more }
+  const whole = { ...windows, ...changes }
+  return { now: 1_000, askedAt: 900, generation: 3, windows: whole, random: () => 0, ...more }
 }
 
 const instants = ({ storedAt, freshUntil, revalidateUntil, errorUntil }: Entry): number[] =>
@@ -115,11 +116,16 @@ test('an entry keeps what the trip brought', () => {
 test('an entry that a trip has confirmed is the same answer, as new as that trip', () => {
   const entry = createEntry(answer('body', { validator: '"1"' }), making())
   const trip = { clientRequestId: 'second' }
-  const renewed = renewEntry(entry, { status: 304, trip }, making({}, { now: 50_000, generation: 4 }))
+  const renewed = renewEntry(
+    entry,
+    { status: 304, trip },
+    making({}, { now: 50_000, askedAt: 49_000, generation: 4 }),
+  )
   assert.deepEqual(renewed, {
     ...entry,
     trip,
     generation: 4,
+    askedAt: 49_000,
     storedAt: 50_000,
     freshUntil: 80_000,
     revalidateUntil: 140_000,

@@ -19,7 +19,7 @@ const departing =
 const notToDepart = (): Promise<never> => assert.fail('a second trip departed')
 
 test('who joins a flight shares its one trip and its answer, and only they have been collapsed', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const trip = Promise.withResolvers<string>()
   const first = flights.join('key', () => trip.promise, stays)
   const others = Array.from({ length: 10 }, () => flights.join('key', notToDepart, stays))
@@ -32,7 +32,7 @@ test('who joins a flight shares its one trip and its answer, and only they have 
 })
 
 test('different keys fly apart', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const joined = ['a', 'b'].map((key) => flights.join(key, () => Promise.resolve(key), stays))
   assert.equal(flights.inTheAir, 2)
   assert.deepEqual(
@@ -42,7 +42,7 @@ test('different keys fly apart', async () => {
 })
 
 test('who started it may leave: the trip lands for the others', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const trip = Promise.withResolvers<string>()
   const leader = new AbortController()
   const leading = flights.join('key', departing(trip), until(leader))
@@ -56,7 +56,7 @@ test('who started it may leave: the trip lands for the others', async () => {
 })
 
 test('who had left before they asked is told so', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   await assert.rejects(
     flights.join('key', () => Promise.resolve('answer'), {
       leaves: AbortSignal.abort(new Error('left')),
@@ -69,7 +69,7 @@ test('who had left before they asked is told so', async () => {
 })
 
 test('a wait leaves no listener behind, however it ends', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const caller = new AbortController()
   const listeners = (): number => getEventListeners(caller.signal, 'abort').length
   const [landing, failing, left] = [0, 1, 2].map(() => Promise.withResolvers<string>())
@@ -93,7 +93,7 @@ test('a wait leaves no listener behind, however it ends', async () => {
 })
 
 test('a failed trip fails everybody who waits for it, and the next who asks starts anew', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const trip = Promise.withResolvers<string>()
   const waiting = Promise.allSettled([
     flights.join('key', () => trip.promise, stays),
@@ -112,7 +112,7 @@ test('a failed trip fails everybody who waits for it, and the next who asks star
 test('a trip that fails when everybody has left troubles nobody', async (context) => {
   const unhandled = context.mock.fn()
   process.on('unhandledRejection', unhandled)
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const trip = Promise.withResolvers<string>()
   const caller = new AbortController()
   const waiting = assert.rejects(flights.join('key', () => trip.promise, until(caller)))
@@ -128,7 +128,7 @@ test('a trip that fails when everybody has left troubles nobody', async (context
 })
 
 test('a flight that has not departed is called off when the last one leaves, and the next who asks starts anew', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const [first, second] = [new AbortController(), new AbortController()]
   let queued: Flight | undefined
   const waiting = [first, second].map((caller) =>
@@ -158,7 +158,7 @@ test('a flight that has not departed is called off when the last one leaves, and
 })
 
 test('nobody joins a flight that has been called off, though it has not ended yet', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const slow = Promise.withResolvers<string>()
   const caller = new AbortController()
   const waiting = assert.rejects(flights.join('key', () => slow.promise, until(caller)))
@@ -172,7 +172,7 @@ test('nobody joins a flight that has been called off, though it has not ended ye
 })
 
 test('one that is on its way is not called off, whoever leaves', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const trip = Promise.withResolvers<string>()
   const caller = new AbortController()
   let flown: Flight | undefined
@@ -195,7 +195,7 @@ test('one that is on its way is not called off, whoever leaves', async () => {
 })
 
 test('one that nobody waits for is never called off, and is joined like any other', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const trip = Promise.withResolvers<string>()
   let sent: Flight | undefined
   flights.send('key', (flight) => {
@@ -215,7 +215,7 @@ test('one that nobody waits for is never called off, and is joined like any othe
 })
 
 test('a trip knows from its beginning whether anybody waits for it', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const known: [string, boolean][] = []
   const trip = Promise.withResolvers<string>()
   const noting =
@@ -240,7 +240,7 @@ test('a trip knows from its beginning whether anybody waits for it', async () =>
 
 test('who overtakes flies at once, whoever comes later joins that one, and the earlier one counts until it has landed', async () => {
   for (const isLanding of [true, false]) {
-    const flights = createFlights<string>()
+    const flights = createFlights<string>(() => 0)
     const [slow, fast] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
     const seen: Flight[] = []
     const watched = (trip: { readonly promise: Promise<string> }) => (flight: Flight) => {
@@ -269,8 +269,24 @@ test('who overtakes flies at once, whoever comes later joins that one, and the e
   }
 })
 
+test('who may not join one that began too long ago starts another, which everybody joins from then on', async () => {
+  let now = 0
+  const flights = createFlights<string>(() => now)
+  const old = Promise.withResolvers<string>()
+  const early = flights.join('a', departing(old), stays)
+  now = 10
+  const joined = flights.join('a', notToDepart, { ...stays, joinsSince: 0 })
+  const fresh = Promise.withResolvers<string>()
+  const late = flights.join('a', departing(fresh), { ...stays, joinsSince: 1 })
+  const later = flights.join('a', notToDepart, stays)
+  old.resolve('old')
+  fresh.resolve('new')
+  const results = (await Promise.all([early, joined, late, later])).map(({ result }) => result)
+  assert.deepEqual(results, ['old', 'old', 'new', 'new'])
+})
+
 test('one that was overtaken by a flight that was called off is outdated by the next one that lands, all the same', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const trip = Promise.withResolvers<string>()
   const seen: Flight[] = []
   const queued = (flight: Flight): Promise<string> => {
@@ -299,7 +315,7 @@ test('who waits for a detached flight gets its answer, which does not count; who
     [isOfA, ['a/1', 'a/2']],
     [() => true, ['a/1', 'a/2', 'ab/1']],
   ] as const) {
-    const flights = createFlights<string>()
+    const flights = createFlights<string>(() => 0)
     const begun: { key: string; flight: Flight; trip: PromiseWithResolvers<string> }[] = []
     const depart = (key: string) => (flight: Flight) => {
       const trip = Promise.withResolvers<string>()
@@ -328,7 +344,7 @@ test('who waits for a detached flight gets its answer, which does not count; who
 })
 
 test('what a flight brings is for keeping once one who lets it be kept has boarded', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const trip = Promise.withResolvers<string>()
   let flown: Flight | undefined
   const first = flights.join(
@@ -349,7 +365,7 @@ test('what a flight brings is for keeping once one who lets it be kept has board
 })
 
 test('who wants an answer kept and waits for none boards the flight there is', async () => {
-  const flights = createFlights<string>()
+  const flights = createFlights<string>(() => 0)
   const trip = Promise.withResolvers<string>()
   let flown: Flight | undefined
   const joined = flights.join(

@@ -17,7 +17,7 @@ export interface AnyStore {
 }
 
 export function entry(body: string, changes: Partial<Entry> = {}): Entry {
-  const instants = { storedAt: 0, freshUntil: 0, revalidateUntil: 0, errorUntil: 0 }
+  const instants = { askedAt: 0, storedAt: 0, freshUntil: 0, revalidateUntil: 0, errorUntil: 0 }
   return { ...answer(body), etag: '"e"', generation: 0, ...instants, ...changes }
 }
 
@@ -38,7 +38,7 @@ export function keepsTheContract(name: string, create: () => AnyStore | Promise<
     test('keeps everything of an entry: the bytes, a 404, what Graph said, and every instant', async () => {
       const store = await create()
       const bytes = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code))
-      const instants = { storedAt: 1, freshUntil: 2, revalidateUntil: 3, errorUntil: 4 }
+      const instants = { askedAt: 0, storedAt: 1, freshUntil: 2, revalidateUntil: 3, errorUntil: 4 }
       const whole = entry(bytes, {
         status: 410,
         headers: [['content-type', 'application/json']],

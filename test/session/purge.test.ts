@@ -64,7 +64,7 @@ test('the keys of a session are those that questions about it have, all of them,
   })
   fc.assert(
     fc.property(names, fc.infiniteStream(fc.boolean()), (selectable, coins) => {
-      const keys = sessionKeys({ workspaceId: 'default', sessionId }, selectable)
+      const keys = sessionKeys(`default/${sessionId}`, selectable)
       assert.deepEqual([keys.length, new Set(keys).size], [2 ** selectable.length, 2 ** selectable.length])
       const path = `/beta/security/securityCopilot/workspaces/default/sessions/${sessionId}`
       const chosen = selectable.toReversed().filter(() => coins.next().value)
