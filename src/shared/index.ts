@@ -1,2 +1,6 @@
-export { watchKeys, type Key, type Keys, type KeysFile, type KeysFileOptions } from './keys.ts'
-export { createSealing, type Refusal, type Sealing } from './sealing.ts'
+export { connect, type Connection, type ConnectionOptions } from './connection.ts'
+export type { Credentials, Login, LoginTokens } from './credentials.ts'
+export { SharedFailure } from './failure.ts'
+export { type Key, type Keys, type KeysFile, watchKeys } from './keys.ts'
+export { createSealing, type Sealing } from './sealing.ts'
+export { createTier, type Tier, type TierObserver, type TierOptions } from './tier.ts'

@@ -1,0 +1,153 @@
+/**
+ * Questions to Redis: none takes longer than it may, and none fails. After some failures in a row nothing is asked any
+ * more, until Redis has shown (`touch.ts`) that it answers in time again.
+ *
+ * @module
+ */
+
+import type { Clock } from '../clock.ts'
+import type { Connection } from './connection.ts'
+import type { Reply } from './link.ts'
+import type { Script } from './script.ts'
+
+export type Operation = 'get' | 'claim' | 'renew' | 'land' | 'release' | 'drop' | 'shut'
+
+export interface Told {
+  /** The time by Redis' clock when it answered, in epoch ms. */
+  readonly now: number
+  readonly values: readonly Reply[]
+  /** On our timeline. */
+  readonly sentAt: number
+  readonly receivedAt: number
+}
+
+export interface Asking {
+  /** @returns `undefined` where it is away, or was not in time */
+  ask(operation: Operation, script: Script, keys: readonly string[], args: Args): Promise<Told | undefined>
+  /** Also where it is away. @throws why there was no answer */
+  reach(script: Script, keys: readonly string[], args: Args, withinMs: number): Promise<Told>
+  /** Whether it is asked at all. */
+  readonly isUp: boolean
+  up(): void
+  down(why: string): void
+  /** @returns ends it */
+  onDown(listener: () => void): () => void
+  /** Resolves once nothing is on its way. */
+  settled(): Promise<void>
+}
+
+type Args = readonly (string | Buffer)[]
+
+export interface AskingOptions {
+  readonly connection: Connection
+  readonly clock: Clock
+  readonly timeline: () => number
+  readonly timeoutMs: number
+  readonly observer: AskingObserver
+}
+
+export interface AskingObserver {
+  asked(operation: Operation, outcome: 'answered' | 'late' | 'failed' | 'away'): void
+  /** @param why it is not asked any more; absent: it is, again */
+  changed(why: string | undefined): void
+}
+
+const failuresThatEndIt = 3
+
+class TooLate extends Error {}
+
+export function createAsking({ connection, clock, timeline, timeoutMs, observer }: AskingOptions): Asking {
+  let isUp = false
+  let failuresInARow = 0
+  const listeners = new Set<() => void>()
+  const onItsWay = new Set<Promise<unknown>>()
+
+  async function reach(script: Script, keys: readonly string[], args: Args, withinMs: number): Promise<Told> {
+    const sentAt = timeline()
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    // What has arrived while this process was busy is in time: it is read before the immediate runs.
+    const cancel = clock.after(withinMs, () =>
+      setImmediate(reject, new TooLate(`no answer within ${withinMs} ms`)),
+    )
+    try {
+      const reply = await Promise.race([connection.run(script, keys, args), late])
+      const [now, ...values] = Array.isArray(reply) ? reply : []
+      if (typeof now !== 'number') throw new Error('an answer that this program does not know')
+      // To the next whole millisecond: what is reckoned from it must not seem later than it is.
+      return { now, values, sentAt, receivedAt: timeline() + 1 }
+    } finally {
+      cancel()
+    }
+  }
+
+  function down(why: string): void {
+    failuresInARow = 0
+    if (!isUp) return
+    isUp = false
+    observer.changed(why)
+    for (const listener of listeners) listener()
+  }
+
+  async function ask(
+    operation: Operation,
+    script: Script,
+    keys: readonly string[],
+    args: Args,
+  ): Promise<Told | undefined> {
+    if (!isUp) {
+      observer.asked(operation, 'away')
+      return undefined
+    }
+    try {
+      const told = await reach(script, keys, args, timeoutMs)
+      failuresInARow = 0
+      observer.asked(operation, 'answered')
+      return told
+    } catch (error) {
+      failuresInARow += 1
+      observer.asked(operation, error instanceof TooLate ? 'late' : 'failed')
+      if (failuresInARow >= failuresThatEndIt) down(messageOf(error))
+      return undefined
+    }
+  }
+
+  return {
+    ask(...question) {
+      const asked = ask(...question)
+      onItsWay.add(asked)
+      void asked.finally(() => onItsWay.delete(asked))
+      return asked
+    },
+    reach,
+    get isUp() {
+      return isUp
+    },
+    up() {
+      if (isUp) return
+      isUp = true
+      observer.changed(undefined)
+    },
+    down,
+    onDown(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    async settled() {
+      await Promise.all(onItsWay)
+    },
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** An instant of ours by Redis' clock, or somewhat earlier. */
+export function toShared({ now, receivedAt }: Told, instant: number): number {
+  return now + instant - receivedAt
+}
+
+/** An instant of Redis' clock on our timeline, or somewhat earlier. */
+export function fromShared({ now, sentAt }: Told, instant: number): number {
+  return sentAt + instant - now
+}

@@ -1,0 +1,117 @@
+/**
+ * What Redis does for the replicas, one step at a time. Each script is atomic and answers first of all with the time by
+ * its own clock, in epoch milliseconds: that one alone is the same for all replicas.
+ *
+ * @module
+ */
+
+import { script } from './script.ts'
+
+const time = `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)`
+
+/** KEYS: entry. Answers with its value. */
+export const get = script(`${time}
+return { now, redis.call('GET', KEYS[1]) }`)
+
+/** KEYS: entry. */
+export const drop = script(`${time}
+redis.call('DEL', KEYS[1])
+return { now }`)
+
+/**
+ * KEYS: entry, lease. ARGV: who claims it (a number, a space, a token), for how long in ms, the least number that it must
+ * have been claimed with to be respected, `1` to take it from whoever has it.
+ *
+ * Answers with the entry's value, and how long another's lease still lasts in ms; 0 when it is ours.
+ */
+export const claim = script(`${time}
+local held = redis.call('GET', KEYS[2])
+if held and (ARGV[4] == '1' or tonumber(string.match(held, '^%d+')) < tonumber(ARGV[3])) then
+  redis.call('DEL', KEYS[2])
+  held = false
+end
+local left = 0
+if held then
+  left = math.max(1, redis.call('PTTL', KEYS[2]))
+else
+  redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+end
+return { now, redis.call('GET', KEYS[1]), left }`)
+
+/** KEYS: lease. ARGV: who has it, for how long from now in ms. */
+export const renew = script(`${time}
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return { now }`)
+
+/** KEYS: entry, lease. ARGV: who has it, the entry's value, when it is spent in epoch ms. Only who has the lease may. */
+export const land = script(`${time}
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return { now, 0 } end
+local stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
+redis.call('DEL', KEYS[2])
+redis.call('PUBLISH', KEYS[2], '')
+if stored['err'] then return redis.error_reply(stored['err']) end
+return { now, 1 }`)
+
+/** KEYS: lease. ARGV: who has it, what those who wait are told. */
+export const release = script(`${time}
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('DEL', KEYS[1])
+  redis.call('PUBLISH', KEYS[1], ARGV[2])
+end
+return { now }`)
+
+/** In a log of purges: below this number nothing is known. */
+export const floorMember = 'floor'
+
+/**
+ * KEYS: log. ARGV: member, the highest number that is known, for how long purges matter in ms, how many are kept at most.
+ *
+ * Numbers are milliseconds, and higher than every one before: also where Redis has lost those. Answers with this one's.
+ */
+export const purge = script(`${time}
+local highest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2] or 0
+local number = math.max(now, highest + 1, ARGV[2] + 1)
+redis.call('ZADD', KEYS[1], number, ARGV[1])
+local least = number - ARGV[3]
+local tooMany = redis.call('ZCARD', KEYS[1]) - ARGV[4]
+if tooMany > 0 then
+  least = math.max(least, tonumber(redis.call('ZRANGE', KEYS[1], tooMany - 1, tooMany - 1, 'WITHSCORES')[2]))
+end
+local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', least, 'WITHSCORES')
+if #old > 0 then
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', least)
+  redis.call('ZADD', KEYS[1], old[#old], '${floorMember}')
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PUBLISH', KEYS[1], '')
+return { now, number }`)
+
+/**
+ * KEYS: log, gate, anything to write to (a server that is full or a replica only takes nothing, and is not to be asked).
+ * ARGV: the highest number that is known, for how long purges matter in ms.
+ *
+ * Answers with the floor, what is in the log beyond that number (member, number, …), until when Graph is not to be asked
+ * (epoch ms, 0: it may). A log that is not there, or that knows less than whoever asks, has been lost: it begins anew, and
+ * then nothing is known of what was before.
+ */
+export const sync = script(`${time}
+local floor = redis.call('ZSCORE', KEYS[1], '${floorMember}')
+local highest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2] or 0
+if not floor or tonumber(ARGV[1]) > tonumber(highest) then
+  floor = math.max(now, ARGV[1] + 1, highest + 1)
+  redis.call('ZADD', KEYS[1], floor, '${floorMember}')
+  redis.call('PUBLISH', KEYS[1], '')
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[3], '', 'PX', ARGV[2])
+local since = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf', 'WITHSCORES')
+return { now, tonumber(floor), since, tonumber(redis.call('GET', KEYS[2]) or 0) }`)
+
+/** KEYS: gate, log. ARGV: for how long Graph is not to be asked, in ms. Answers with until when. */
+export const shut = script(`${time}
+local till = math.max(now + math.ceil(ARGV[1]), tonumber(redis.call('GET', KEYS[1]) or 0))
+redis.call('SET', KEYS[1], till, 'PXAT', till)
+redis.call('PUBLISH', KEYS[2], '')
+return { now, till }`)
