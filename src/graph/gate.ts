@@ -23,8 +23,10 @@ export interface Gate {
   refusal(): GraphThrottled
   /** Milliseconds until the next trip may go; 0 when it may, or is on its way. */
   readonly shutForMs: number
-  /** Calls this after each report: what it says may have opened or shut the gate. */
+  /** Calls this whenever it may have opened or shut. */
   whenReported(look: () => void): void
+  /** Graph has asked another replica to wait, and it throttles the application. */
+  throttledElsewhere(forMs: number): void
 }
 
 export interface Pass {
@@ -51,7 +53,10 @@ const longestMs = 5 * 60_000
 const firstBackOffMs = 1_000
 const longestBackOffMs = 60_000
 
-export function createGate(now: () => number): Gate {
+const toldToWait = 'Graph asked this application to slow down'
+
+/** @param throttled called when Graph has asked this replica to wait, with how long the gate is shut now, in milliseconds */
+export function createGate(now: () => number, throttled: (forMs: number) => void = () => {}): Gate {
   let shutUntil = 0
   let shuttings = 0
   /** Shut at least once since the last success: only a probe may pass. */
@@ -115,8 +120,9 @@ export function createGate(now: () => number): Gate {
           if (retryAfterMs === undefined && isLate()) return
           shut(
             retryAfterMs === undefined ? backOff() : Math.min(longestMs, Math.max(shortestMs, retryAfterMs)),
-            'Graph asked this application to slow down',
+            toldToWait,
           )
+          throttled(shutUntil - now())
         })()
         return Math.max(0, shutUntil - now())
       },
@@ -142,5 +148,9 @@ export function createGate(now: () => number): Gate {
       return Math.max(0, shutUntil - now())
     },
     whenReported: (look) => void looking.push(look),
+    throttledElsewhere(forMs) {
+      shut(Math.min(longestMs, forMs), toldToWait)
+      for (const look of looking) look()
+    },
   }
 }

@@ -10,7 +10,7 @@ export {
   GraphTimedOut,
 } from './errors.ts'
 export { createGate, type Gate } from './gate.ts'
-export { createLine, type Line } from './line.ts'
+export { createLine, type Line, longestAtGateMs } from './line.ts'
 export type { PassedOn } from './pass-through.ts'
 export { createRetryBudget } from './retries.ts'
 export type { Boarding, SessionAnswer, SessionQuestion, SessionUnchanged, Trip } from './question.ts'
