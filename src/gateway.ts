@@ -9,10 +9,10 @@
 import type { AddressInfo } from 'node:net'
 import type { Writable } from 'node:stream'
 import { createAccess } from './access/index.ts'
-import type { Callers } from './callers/index.ts'
+import { createTimeline } from './cache/index.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/index.ts'
-import { createGate, createGraphClient, createLine, createRetryBudget, type Gate } from './graph/index.ts'
+import { createGate, createGraphClient, createLine, createRetryBudget } from './graph/index.ts'
 import {
   createConnections,
   createHealth,
@@ -23,13 +23,13 @@ import {
   createPurging,
   createShedding,
   listen,
-  type TlsFiles,
 } from './http/index.ts'
 import { createLinkLocal } from './outbound/index.ts'
-import { cacheFor, callersFor, tlsFor, tokensFor, trailFor } from './parts.ts'
+import { cacheFor, callersFor, degradations, tlsFor, tokensFor, trailFor } from './parts.ts'
 import { type Environment, outboundFor } from './reach.ts'
+import { sharingFor } from './sharing.ts'
 import { createFlood, createMetrics, type Log, type Metrics } from './telemetry/index.ts'
-import { roleMissingRemedy, type TokenProvider } from './token/index.ts'
+import { roleMissingRemedy } from './token/index.ts'
 
 export interface Gateway extends AsyncDisposable {
   /** Where callers connect. */
@@ -80,7 +80,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   starting.defer(() => outbound.close())
   const linkLocal = createLinkLocal(clock)
   starting.defer(() => linkLocal.close())
-  const gate = createGate(clock.monotonic)
+  const gate = createGate(clock.monotonic, (forMs) => sharing?.tier.shutGate(forMs))
   const line = createLine({
     gate,
     clock,
@@ -110,6 +110,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     auditPendingBytes: () => trail.pendingBytes,
     auditRecords: () => trail.taken,
     auditBlocked: () => (trail.problem === undefined ? 0 : 1),
+    sharedUp: () => (sharing?.tier.isUp === true ? 1 : 0),
     ready: () => (health.isReady ? 1 : 0),
   })
 
@@ -117,7 +118,20 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   // Last of all: whatever ends before it may still have something to record.
   starting.defer(() => Promise.race([trail.close(), pause(clock, lastRecordsMs)]))
 
-  const cache = cacheFor(config.cache, { clock, random, log, metrics })
+  const timeline = createTimeline(clock)
+  const sharing = await sharingFor(config, {
+    gate,
+    clock,
+    timeline,
+    random,
+    log,
+    metrics,
+    tokens: () => {
+      throw new Error('not yet')
+    },
+  })
+  starting.defer(() => sharing?.close())
+  const cache = cacheFor(config, { shared: sharing?.tier, clock, timeline, random, log, metrics })
   starting.defer(() => cache.close())
   const tls = await tlsFor(config.server.tls, 'server.tls', { clock, log, metrics })
   starting.defer(() => tls?.close())
@@ -154,7 +168,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     canServe: () => tokens.state !== 'none' && callers.canVerify,
     auditProblem: () => trail.problem,
     needsAudit: config.audit.delivery === 'before-response',
-    degraded: () => degradations({ tokens, callers, gate, tls, managementTls }),
+    degraded: () => degradations({ tokens, callers, gate, sharing, tls, managementTls }),
     startupGraceMs: config.server.startupGrace,
     now: clock.monotonic,
   })
@@ -227,23 +241,6 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     reopenAudit: () => trail.reopen(),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
-}
-
-function degradations(parts: {
-  tokens: TokenProvider
-  callers: Callers
-  gate: Gate
-  tls: TlsFiles | undefined
-  managementTls: TlsFiles | undefined
-}): string[] {
-  const { tokens, callers, gate, tls, managementTls } = parts
-  return [
-    ...(tokens.state === 'valid' ? [] : [`token: ${tokens.state}`]),
-    ...callers.problems.map(({ issuer }) => `issuer ${issuer}: keys cannot be fetched`),
-    ...(gate.isShut ? ['graph: not to be asked just now'] : []),
-    ...(tls?.problem === undefined ? [] : ['server.tls: the new files do not work']),
-    ...(managementTls?.problem === undefined ? [] : ['server.management.tls: the new files do not work']),
-  ]
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

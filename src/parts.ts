@@ -8,14 +8,17 @@
 import type { Writable } from 'node:stream'
 import { getHeapStatistics } from 'node:v8'
 import { openTrail, type Trail } from './audit/index.ts'
-import { type Cache, createCache, createMemoryStore } from './cache/index.ts'
+import { type Cache, createCache, createMemoryStore, type SharedTier } from './cache/index.ts'
 import { type Callers, createCallers, type TrustedIssuer } from './callers/index.ts'
 import type { Clock } from './clock.ts'
 import { StartFailure } from './errors.ts'
 import type { Config, IssuerConfig } from './config/index.ts'
+import type { Gate } from './graph/index.ts'
 import { type TlsFiles, watchTlsFiles } from './http/index.ts'
 import type { LinkLocal, Outbound } from './outbound/index.ts'
 import { exchangeFor, type KeyedIssuerConfig, keysFor, type Surroundings } from './reach.ts'
+import { sessionKeys } from './session/index.ts'
+import type { Sharing } from './sharing.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
 import {
   createClockReports,
@@ -95,13 +98,25 @@ export function heapProblem(memory: number): string | undefined {
 
 /** @throws {StartFailure} the cache may take more than Node's heap has room for */
 export function cacheFor(
-  { memory, ...windows }: Config['cache'],
-  { clock, random, log, metrics }: Omit<Tools, 'outbound'> & { random: () => number },
+  { cache: { memory, ...windows }, graph: { selectable } }: Config,
+  {
+    shared,
+    clock,
+    timeline,
+    random,
+    log,
+    metrics,
+  }: Omit<Tools, 'outbound'> & {
+    readonly shared: SharedTier | undefined
+    readonly timeline: () => number
+    readonly random: () => number
+  },
 ): Cache {
   const problem = heapProblem(memory)
   if (problem !== undefined) throw new StartFailure(`cache.memory: ${problem}`)
   return createCache({
     store: createMemoryStore(memory),
+    shared,
     windows: {
       freshForMs: windows.freshFor,
       staleWhileRevalidateMs: windows.staleWhileRevalidate,
@@ -111,7 +126,9 @@ export function cacheFor(
       jitter: windows.jitter,
     },
     clock,
+    timeline,
     random,
+    keysOf: (resource) => sessionKeys(resource, selectable),
     observer: {
       refreshed: (isSuccess) => metrics.refreshed(isSuccess),
       failedBehind({ code, reason, backOffMs, receivedStatus }) {
@@ -199,4 +216,24 @@ export async function tlsFor(
       else log.error(`${key}: the new files are not used: ${problem}`)
     },
   })
+}
+
+/** What works less well than it should, in a few words each. */
+export function degradations(parts: {
+  tokens: TokenProvider
+  callers: Callers
+  gate: Gate
+  sharing: Sharing | undefined
+  tls: TlsFiles | undefined
+  managementTls: TlsFiles | undefined
+}): string[] {
+  const { tokens, callers, gate, sharing, tls, managementTls } = parts
+  return [
+    ...(tokens.state === 'valid' ? [] : [`token: ${tokens.state}`]),
+    ...callers.problems.map(({ issuer }) => `issuer ${issuer}: keys cannot be fetched`),
+    ...(gate.isShut ? ['graph: not to be asked just now'] : []),
+    ...(sharing?.problems ?? []),
+    ...(tls?.problem === undefined ? [] : ['server.tls: the new files do not work']),
+    ...(managementTls?.problem === undefined ? [] : ['server.management.tls: the new files do not work']),
+  ]
 }

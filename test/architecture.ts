@@ -19,6 +19,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'graph',
     'http',
     'outbound',
+    'session',
     'shared',
     'telemetry',
     'token',
@@ -31,7 +32,6 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   session: ['common'],
   shared: ['cache', 'common'],
   cache: ['common'],
-  shared: ['cache', 'common'],
   access: ['common'],
   audit: ['common'],
   outbound: ['common'],
@@ -68,7 +68,7 @@ const showsTheEmulator = /^src\/commands\/(?:emulate\.ts$|demo\/)/
  */
 const asksTheParts = /^src\/commands\/(?:doctor|explain)\//
 const partsAsked = ['access', 'callers', 'graph', 'outbound', 'session', 'token']
-const compositionRoot = ['src/gateway.ts', 'src/parts.ts', 'src/reach.ts']
+const compositionRoot = ['src/gateway.ts', 'src/parts.ts', 'src/reach.ts', 'src/sharing.ts']
 
 export function roomOf(file: string): string {
   const [, first = '', ...inside] = file.split('/')

@@ -116,6 +116,7 @@ test('the page on operations names every metric, and no other', async () => {
     auditPendingBytes: zero,
     auditRecords: zero,
     auditBlocked: zero,
+    sharedUp: zero,
     ready: zero,
   })
   const { text } = await metrics.expose()

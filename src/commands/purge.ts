@@ -23,7 +23,7 @@ export async function purge(options: PurgeOptions): Promise<number> {
     const outcomes = await purgeReplicas(options)
     for (const { address, isPurged, said } of outcomes) {
       if (isPurged) say(`${address}  ${said}`)
-      else complain(`${address}  not purged: ${said}`)
+      else complain(`${address}  not confirmed: ${said}`)
     }
     return exitCodeOf(outcomes)
   } catch (error) {

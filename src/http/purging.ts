@@ -8,7 +8,7 @@
  */
 
 import type { Scope } from '../cache/index.ts'
-import { parsePurgeRequest, type PurgeRequest, sessionKeys } from '../session/index.ts'
+import { parsePurgeRequest, type PurgeRequest, sessionKey } from '../session/index.ts'
 import { type Answer, answerJson } from './answer.ts'
 import { createConduct, type Journey } from './conduct.ts'
 import { MethodNotAllowed } from './errors.ts'
@@ -16,7 +16,7 @@ import type { Exchange } from './exchange.ts'
 import type { Rooms } from './journey.ts'
 
 export function createPurging(rooms: Omit<Rooms, 'graph' | 'links'>): Journey {
-  const { callers, selectable, access, cache, log, metrics } = rooms
+  const { callers, access, cache, log, metrics } = rooms
 
   async function travel(exchange: Exchange): Promise<Answer> {
     const { request, requestId } = exchange
@@ -29,11 +29,11 @@ export function createPurging(rooms: Omit<Rooms, 'graph' | 'links'>): Journey {
     const { rule } = access.decidePurge(caller, asked.workspaceId)
     exchange.rule = rule
 
-    cache.purge(scopeOf(asked))
-
+    const telling = cache.purge(scopeOf(asked))
     const { workspaceId, sessionId } = asked
     const scope = workspaceId === null ? 'everything' : sessionId === null ? 'workspace' : 'session'
     metrics.purged(scope)
+    await telling
     log.info({ requestId, scope, rule }, 'purged')
     return answerJson(exchange, 200, { purged: scope, workspaceId, sessionId })
   }
@@ -41,7 +41,7 @@ export function createPurging(rooms: Omit<Rooms, 'graph' | 'links'>): Journey {
   function scopeOf({ workspaceId, sessionId }: PurgeRequest): Scope {
     if (workspaceId === null) return 'everything'
     if (sessionId === null) return { group: workspaceId }
-    return { keys: sessionKeys({ workspaceId, sessionId }, selectable) }
+    return { resource: sessionKey({ workspaceId, sessionId, select: null }) }
   }
 
   return createConduct({ ...rooms, action: 'purge', travel, answered() {} })

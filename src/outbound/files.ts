@@ -10,17 +10,18 @@ import { StartFailure } from '../errors.ts'
 import { readRegular } from '../regular-file.ts'
 
 /**
+ * @param setting the key of the configuration that an error names
  * @returns PEM
  * @throws {StartFailure} the file cannot be read, or holds something else
  */
-export async function readAuthorities(caFile: string): Promise<string> {
+export async function readAuthorities(caFile: string, setting = 'outbound.caFile'): Promise<string> {
   const pem = await readFile(caFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new StartFailure(`outbound.caFile: ${caFile} cannot be read (${error.code ?? error.message})`)
+    throw new StartFailure(`${setting}: ${caFile} cannot be read (${error.code ?? error.message})`)
   })
   // TLS would pass over what it cannot read, and say so at the first connection only.
   const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
   if (certificates.length === 0 || !certificates.every(isCertificate)) {
-    throw new StartFailure(`outbound.caFile: ${caFile} holds no PEM certificate, or one that cannot be read`)
+    throw new StartFailure(`${setting}: ${caFile} holds no PEM certificate, or one that cannot be read`)
   }
   return pem
 }

@@ -29,6 +29,13 @@ export interface Metrics {
   purged(scope: 'session' | 'workspace' | 'everything'): void
   /** Requests refused for want of a record, or records lost, as `audit.delivery` says. */
   auditMissed(delivery: 'before-response' | 'best-effort', count: number): void
+  /** @param outcome of a question to the shared cache */
+  sharedAsked(operation: string, outcome: 'answered' | 'late' | 'failed' | 'away'): void
+  /** A value in the shared cache that is not ours. */
+  sharedRefused(why: string): void
+  /** How a trip came about, where replicas make one for all. */
+  sharedClaimed(how: 'led' | 'followed' | 'alone'): void
+  sharedKeysReloaded(isSuccess: boolean): void
   /** Content type and text of the exposition. */
   expose(): Promise<{ readonly type: string; readonly text: string }>
 }
@@ -52,6 +59,8 @@ export interface Gauges {
   readonly auditRecords: () => number
   /** 1 or 0. */
   readonly auditBlocked: () => number
+  /** 1 or 0; 0 too where there is none. */
+  readonly sharedUp: () => number
   /** 1 or 0. */
   readonly ready: () => number
 }
@@ -84,6 +93,12 @@ export function createMetrics(gauges: Gauges): Metrics {
   const certificates = counter('certificate_reloads_total', 'TLS certificate files that changed', ['result'])
   const refreshes = counter('cache_refreshes_total', 'Stale answers asked for anew', ['result'])
   const purges = counter('cache_purges_total', 'Purges', ['scope'])
+  const sharedAsked = counter('shared_asked_total', 'Questions to the shared cache', ['operation', 'outcome'])
+  const sharedRefused = counter('shared_refused_total', 'Values in the shared cache that are not ours', [
+    'why',
+  ])
+  const sharedTrips = counter('shared_trips_total', 'Trips, as replicas have them in common', ['how'])
+  const sharedKeys = counter('shared_key_reloads_total', 'Changes of cache.shared.keysFile', ['result'])
   const auditRefused = counter('audit_refused_total', 'Requests refused for want of a record', [])
   const auditLost = counter('audit_lost_total', 'Records lost, with delivery best-effort', [])
   const countedElsewhere: readonly [name: string, help: string, read: () => number][] = [
@@ -120,6 +135,7 @@ export function createMetrics(gauges: Gauges): Metrics {
     ['graph_gate_shut_seconds', 'Time until Graph may be asked again; 0 when it may', gauges.gateShutSeconds],
     ['audit_pending_bytes', 'Audit records that the sink has not taken yet', gauges.auditPendingBytes],
     ['audit_blocked', 'Whether the audit sink takes no records, or not fast enough', gauges.auditBlocked],
+    ['shared_up', 'Whether the shared cache is there, and in time', gauges.sharedUp],
     ['ready', 'Whether this replica is ready', gauges.ready],
   ]
   for (const [name, help, read] of gaugeHelp) {
@@ -150,6 +166,10 @@ export function createMetrics(gauges: Gauges): Metrics {
     refreshed: (isSuccess) => refreshes.inc({ result: resultOf(isSuccess) }),
     purged: (scope) => purges.inc({ scope }),
     auditMissed: (delivery, count) => (delivery === 'best-effort' ? auditLost : auditRefused).inc(count),
+    sharedAsked: (operation, outcome) => sharedAsked.inc({ operation, outcome }),
+    sharedRefused: (why) => sharedRefused.inc({ why }),
+    sharedClaimed: (how) => sharedTrips.inc({ how }),
+    sharedKeysReloaded: (isSuccess) => sharedKeys.inc({ result: resultOf(isSuccess) }),
     expose: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   }
 }

@@ -60,20 +60,20 @@ describe('session-gateway purge', () => {
   test('who may not is told so, and exits with 1', async () => {
     const { code, stdout, stderr } = await purge(['--all'], 'triage')
     assert.deepEqual([code, stdout], [1, ''])
-    assert.match(stderr, /^\S+ {2}not purged: 403 .*accessDenied.*request-id/)
+    assert.match(stderr, /^\S+ {2}not confirmed: 403 .*accessDenied.*request-id/)
   })
 
   test('an id that is none is told as such', async () => {
     const { code, stderr } = await purge(['--workspace', '../x'])
     assert.equal(code, 1)
-    assert.match(stderr, /not purged: 400 /)
+    assert.match(stderr, /not confirmed: 400 /)
   })
 
   test('what cannot be reached, or trusted, or read is named, and no secret is', async () => {
     const { url, caFile, tokenFile } = await options()
     for (const [args, said] of [
-      [['--url', 'http://127.0.0.1:9'], /^127\.0\.0\.1 {2}not purged: .*(ECONNREFUSED|Bad port)/],
-      [['--url', url, '--token-file', tokenFile], /not purged: .*certificate/],
+      [['--url', 'http://127.0.0.1:9'], /^127\.0\.0\.1 {2}not confirmed: .*(ECONNREFUSED|Bad port)/],
+      [['--url', url, '--token-file', tokenFile], /not confirmed: .*certificate/],
       [['--url', url, '--ca-file', caFile, '--token-file', '/nowhere'], /ENOENT.*\/nowhere/],
       [['--url', 'http://no-such-host.invalid'], /no-such-host\.invalid/],
     ] as const) {

@@ -145,6 +145,7 @@ describe('the metrics', () => {
       session_gateway_audit_records_total: {},
       session_gateway_audit_refused_total: {},
       session_gateway_audit_lost_total: {},
+      session_gateway_shared_up: {},
       session_gateway_ready: {},
     }
     for (const [name, labels] of Object.entries(labelled)) {
@@ -156,7 +157,12 @@ describe('the metrics', () => {
           assert.match(value, labels[label] ?? /^$/, `${name} ${label}`)
       }
     }
-    const known = new Set([...Object.keys(labelled), 'session_gateway_certificate_reloads_total'])
+    const known = new Set([
+      ...Object.keys(labelled),
+      ...['certificate_reloads', 'shared_asked', 'shared_refused', 'shared_trips', 'shared_key_reloads'].map(
+        (name) => `session_gateway_${name}_total`,
+      ),
+    ])
     const others = [...found.keys()].filter((name) => !known.has(name) && !/_(bucket|sum)$/.test(name))
     assert.deepEqual(others, [])
   })

@@ -62,6 +62,7 @@ export const unmet = {
     '408 invalidRequest': 'see above',
     '500 internalError': 'see above',
     '503 graphBusy': 'test/graph/busy.test.ts',
+    '503 purgeNotShared': 'test/shared/purges.test.ts',
     '503 overloaded': 'test/http/shedding.test.ts',
   },
 }

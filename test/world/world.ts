@@ -77,6 +77,10 @@ export interface WorldOptions {
   readonly clock?: FakeClock
   /** The emulator's time of day, where it is to differ from the gateway's. */
   readonly emulatorNow?: () => number
+  /** Besides the usual ones, in the world's folder. */
+  readonly files?: Readonly<Record<string, string>>
+  /** Another world's, which goes with that one. */
+  readonly emulator?: Emulator
   /** Before the gateway starts. */
   readonly prepare?: (emulator: Emulator) => unknown
   /** Instead of the one that keeps records for `records`. */
@@ -92,12 +96,14 @@ export interface WorldOptions {
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await using building = new AsyncDisposableStack()
   const { clock, emulatorNow = clock?.now, domain, env = {} } = options
-  const emulator = building.use(
-    await startEmulator({
-      ...(emulatorNow === undefined ? {} : { now: emulatorNow }),
-      ...(domain === undefined ? {} : { domain }),
-    }),
-  )
+  const emulator =
+    options.emulator ??
+    building.use(
+      await startEmulator({
+        ...(emulatorNow === undefined ? {} : { now: emulatorNow }),
+        ...(domain === undefined ? {} : { domain }),
+      }),
+    )
   await options.prepare?.(emulator)
   const folder = await mkdtemp(join(tmpdir(), 'session-gateway-test-'))
   building.defer(() => rm(folder, { recursive: true, force: true }))
@@ -177,7 +183,7 @@ export const audience = 'session-gateway.test'
 async function furnish(
   folder: string,
   emulator: Emulator,
-  { config = {}, without = [] }: WorldOptions,
+  { config = {}, without = [], files = {} }: WorldOptions,
 ): Promise<string[]> {
   const inFolder = (name: string): string => join(folder, name)
   const changes = typeof config === 'function' ? config(inFolder, emulator) : config
@@ -238,6 +244,7 @@ async function furnish(
       Object.fromEntries(Object.entries(usual).filter(([section]) => !without.includes(section))),
     ),
     'changes.yaml': stringify(changes),
+    ...files,
   }
   await Promise.all(Object.entries(contents).map(([name, text]) => writeFile(inFolder(name), text)))
   return [inFolder('usual.yaml'), ...(Object.keys(changes).length === 0 ? [] : [inFolder('changes.yaml')])]

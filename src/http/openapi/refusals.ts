@@ -6,7 +6,7 @@
 
 import { AccessDenied, RateExceeded } from '../../access/index.ts'
 import { AuditUnavailable } from '../../audit/index.ts'
-import { NotCached } from '../../cache/index.ts'
+import { NotCached, PurgeNotShared } from '../../cache/index.ts'
 import { IssuerUnavailable, Unauthenticated } from '../../callers/index.ts'
 import type { GatewayError } from '../../errors.ts'
 import {
@@ -67,6 +67,6 @@ export const ofReads: readonly Refusal[] = [
 
 export const ofPassedOn: readonly Refusal[] = [...ofReads, new GraphRejectedQuery('(its own words).', '')]
 
-export const ofPurges: readonly Refusal[] = [...anywhere, new UnknownPurge()]
+export const ofPurges: readonly Refusal[] = [...anywhere, new UnknownPurge(), new PurgeNotShared('')]
 
 export const unknownPath: Refusal = new UnknownResource()

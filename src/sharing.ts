@@ -1,0 +1,104 @@
+/**
+ * What replicas have in common, from the configuration: a tier of the cache, and one gate.
+ *
+ * @module
+ */
+
+import type { Clock } from './clock.ts'
+import type { Config, RedisAddress } from './config/index.ts'
+import { type Gate, longestAtGateMs } from './graph/index.ts'
+import { readAuthorities } from './outbound/index.ts'
+import { sessionKeys } from './session/index.ts'
+import { connect, createSealing, createTier, type LoginTokens, type Tier, watchKeys } from './shared/index.ts'
+import type { Log, Metrics } from './telemetry/index.ts'
+
+export interface Sharing {
+  readonly tier: Tier
+  /** What is wrong, in a few words each. */
+  readonly problems: readonly string[]
+  close(): Promise<void>
+}
+
+export interface SharingOptions {
+  readonly gate: Gate
+  readonly clock: Clock
+  readonly timeline: () => number
+  readonly random: () => number
+  readonly log: Log
+  readonly metrics: Metrics
+  /** With `auth: { type: entra }`. */
+  readonly tokens: () => LoginTokens
+}
+
+/**
+ * Connects behind: it neither waits for Redis nor needs it.
+ *
+ * @throws {StartFailure} a file cannot be read, or holds something else
+ */
+export async function sharingFor(
+  { cache, graph }: Config,
+  { gate, clock, timeline, random, log, metrics, tokens }: SharingOptions,
+): Promise<Sharing | undefined> {
+  const { shared, maxRetention } = cache
+  if (shared === undefined) return undefined
+  const keys = await watchKeys({
+    file: shared.keysFile,
+    clock,
+    observer(problem) {
+      metrics.sharedKeysReloaded(problem === undefined)
+      if (problem === undefined) log.info('cache.shared.keysFile: new keys')
+      else log.error(`cache.shared.keysFile: the new file is not used: ${problem}`)
+    },
+  })
+  let whyNot: string | undefined
+  const connection = connect({
+    servers: 'url' in shared ? { url: urlOf(shared.url) } : { cluster: shared.cluster.map(urlOf) },
+    ca: shared.caFile === undefined ? [] : [await readAuthorities(shared.caFile, 'cache.shared.caFile')],
+    credentials: shared.auth.type === 'entra' ? { type: 'entra', tokens: tokens() } : shared.auth,
+    clock,
+    random,
+    observer: {
+      connected: () => void (whyNot = undefined),
+      failed: ({ message }) => void (whyNot = message),
+    },
+  })
+  const tier = createTier({
+    connection,
+    sealing: createSealing(() => keys.current),
+    prefix: shared.prefix,
+    timeoutMs: shared.timeout,
+    maxRetentionMs: maxRetention,
+    patienceMs: graph.deadline,
+    keysOf: (resource) => sessionKeys(resource, graph.selectable),
+    clock,
+    timeline,
+    observer: {
+      asked: (operation, outcome) => metrics.sharedAsked(operation, outcome),
+      refused: (why) => metrics.sharedRefused(why),
+      claimed: (how) => metrics.sharedClaimed(how),
+      changed(why) {
+        if (why === undefined) log.info('the shared cache is there')
+        else log.warn({ reason: whyNot ?? why }, 'the shared cache is away: this replica is on its own')
+      },
+    },
+  })
+  // Not all at once: the first that may ask finds out for the others whether Graph takes it again.
+  tier.onGateShut((forMs) => gate.throttledElsewhere(forMs + random() * longestAtGateMs))
+  return {
+    tier,
+    get problems() {
+      return [
+        ...(tier.isUp ? [] : ['cache.shared: away']),
+        ...(keys.problem === undefined ? [] : ['cache.shared.keysFile: the new file does not work']),
+      ]
+    },
+    async close() {
+      keys.close()
+      await tier.close()
+    },
+  }
+}
+
+function urlOf({ scheme, host, port }: RedisAddress): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
