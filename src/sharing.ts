@@ -36,7 +36,7 @@ export interface SharingOptions {
  * @throws {StartFailure} a file cannot be read, or holds something else
  */
 export async function sharingFor(
-  { cache, graph }: Config,
+  { cache, graph, identity }: Config,
   { gate, clock, timeline, random, log, metrics, tokens }: SharingOptions,
 ): Promise<Sharing | undefined> {
   const { shared, maxRetention } = cache
@@ -66,6 +66,7 @@ export async function sharingFor(
     connection,
     sealing: createSealing(() => keys.current),
     prefix: shared.prefix,
+    realm: `${graph.endpoint} ${identity.tenantId} ${identity.clientId}`,
     timeoutMs: shared.timeout,
     maxRetentionMs: maxRetention,
     patienceMs: graph.deadline,

@@ -32,13 +32,13 @@ export interface Trip {
   readonly requestId?: string
 }
 
-/** Its instants are of the cache's timeline: `askedAt ≤ storedAt ≤ freshUntil ≤ revalidateUntil ≤ errorUntil`. */
+/** Its instants are of the cache's timeline: `storedAt ≤ freshUntil ≤ revalidateUntil ≤ errorUntil`. */
 export interface Entry extends Answer {
   /** Strong (RFC 9110 §8.8.3): it names these bytes. */
   readonly etag: string
   /** The purges that had been when its trip departed: a later one reaches it. */
   readonly generation: number
-  /** When its trip departed, or before: what has been purged since may not have reached it. */
+  /** When its trip departed; of what is shared, until when it is known not to have been purged. A later purge may not have reached it. */
   readonly askedAt: number
   readonly storedAt: number
   readonly freshUntil: number

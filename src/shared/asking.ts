@@ -19,6 +19,8 @@ export interface Told {
   /** On our timeline. */
   readonly sentAt: number
   readonly receivedAt: number
+  /** Later than a caller would have waited. */
+  readonly isLate: boolean
 }
 
 export interface Asking {
@@ -65,17 +67,20 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
   async function reach(script: Script, keys: readonly string[], args: Args, withinMs: number): Promise<Told> {
     const sentAt = timeline()
     const { promise: late, reject } = Promise.withResolvers<never>()
+    let isLate = false
     // What has arrived while this process was busy is in time: it is read before the immediate runs.
     const cancel = clock.after(withinMs, () =>
       setImmediate(reject, new TooLate(`no answer within ${withinMs} ms`)),
     )
+    const cancelLate = clock.after(timeoutMs, () => setImmediate(() => (isLate = true)))
     try {
       const reply = await Promise.race([connection.run(script, keys, args), late])
       const [now, ...values] = Array.isArray(reply) ? reply : []
       if (typeof now !== 'number') throw new Error('an answer that this program does not know')
       // To the next whole millisecond: what is reckoned from it must not seem later than it is.
-      return { now, values, sentAt, receivedAt: timeline() + 1 }
+      return { now, values, sentAt, receivedAt: timeline() + 1, isLate }
     } finally {
+      cancelLate()
       cancel()
     }
   }

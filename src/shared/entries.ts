@@ -8,6 +8,7 @@ import type { Entry } from '../cache/index.ts'
 import { fromShared, type Told, toShared } from './asking.ts'
 import type { PurgeLog } from './purge-log.ts'
 import type { Sealing } from './sealing.ts'
+import type { Touch } from './touch.ts'
 
 export interface Entries {
   /**
@@ -28,6 +29,9 @@ export interface Written {
 export interface EntriesOptions {
   readonly sealing: Sealing
   readonly log: PurgeLog
+  readonly touch: Pick<Touch, 'heardAt'>
+  /** See `Tier`. */
+  readonly realm: string
   /** Nothing is used beyond this age here, whatever its writer allowed. */
   readonly maxRetentionMs: number
   /** @param why `key`, `altered`, `version`: see `Sealing`; `form`: it says what this program does not know */
@@ -36,7 +40,16 @@ export interface EntriesOptions {
 
 const newline = 0x0a
 
-export function createEntries({ sealing, log, maxRetentionMs, refused }: EntriesOptions): Entries {
+export function createEntries({
+  sealing,
+  log,
+  touch,
+  realm,
+  maxRetentionMs,
+  refused,
+}: EntriesOptions): Entries {
+  const about = (key: string): string => `${realm} ${key}`
+
   return {
     write(key, { body, generation: _ours, ...entry }, told, number) {
       const instants = {
@@ -48,11 +61,11 @@ export function createEntries({ sealing, log, maxRetentionMs, refused }: Entries
       }
       const head = JSON.stringify({ ...entry, ...instants, number })
       const plain = Buffer.concat([Buffer.from(`${head}\n`), Buffer.from(body, 'latin1')])
-      return { value: sealing.seal(plain, key), spentAt: instants.errorUntil }
+      return { value: sealing.seal(plain, about(key)), spentAt: instants.errorUntil }
     },
     read(key, value, told) {
       if (!Buffer.isBuffer(value)) return undefined
-      const opened = sealing.open(value, key)
+      const opened = sealing.open(value, about(key))
       if ('refused' in opened) {
         refused(opened.refused)
         return undefined
@@ -72,7 +85,8 @@ export function createEntries({ sealing, log, maxRetentionMs, refused }: Entries
       return {
         ...entry,
         generation: 0,
-        askedAt: fromShared(told, entry.askedAt),
+        // What has been purged since it was asked for, this replica knows up to then, and it has not been.
+        askedAt: Math.max(fromShared(told, entry.askedAt), touch.heardAt),
         storedAt,
         freshUntil: until(entry.freshUntil),
         revalidateUntil: until(entry.revalidateUntil),

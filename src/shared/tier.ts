@@ -29,6 +29,8 @@ export interface TierOptions {
   readonly connection: Connection
   readonly sealing: Sealing
   readonly prefix: string
+  /** What is asked of whom, as whom: only replicas that agree on it share anything. */
+  readonly realm: string
   readonly timeoutMs: number
   readonly maxRetentionMs: number
   /** How long another replica's trip is waited for at most. */
@@ -52,14 +54,14 @@ export interface TierObserver extends AskingObserver {
 const version = 1
 
 export function createTier(options: TierOptions): Tier {
-  const { connection, sealing, prefix, keysOf, observer } = options
+  const { connection, sealing, prefix, realm, keysOf, observer } = options
   const asking = createAsking(options)
   const log = createPurgeLog()
   const touch = createTouch({ ...options, asking, log, refused: (why) => observer.refused(why) })
-  const entries = createEntries({ ...options, log, refused: (why) => observer.refused(why) })
+  const entries = createEntries({ ...options, log, touch, refused: (why) => observer.refused(why) })
   /** In braces, so that an entry and its lease are on the same node of a cluster. */
   const namesOf = (key: string): string[] =>
-    sealing.names(key).map((name) => `${prefix}:${version}:{${name}}`)
+    sealing.names(`${realm} ${key}`).map((name) => `${prefix}:${version}:{${name}}`)
   const nameOf = (key: string): string => namesOf(key)[0] ?? ''
   const leases = createLeases({
     ...options,

@@ -19,6 +19,8 @@ import type { Sealing } from './sealing.ts'
 export interface Touch {
   /** Whether what is purged elsewhere is heard of here, just now. */
   readonly isKept: boolean
+  /** Everything that was purged before this instant has been heard of. */
+  readonly heardAt: number
   /** See `SharedTier`. */
   vouchedSince(now: number): number
   /** @throws {PurgeNotShared} they are told as soon as they can be */
@@ -40,7 +42,6 @@ export interface TouchOptions {
   readonly prefix: string
   readonly clock: Clock
   readonly timeline: () => number
-  readonly timeoutMs: number
   /** For how long an entry may be used at all. */
   readonly maxRetentionMs: number
   /** What could not be read, and so counts as a purge of everything. */
@@ -57,13 +58,15 @@ const unheardMs = 4_000
 /** Beyond this many purges the log forgets the oldest: of what was written before them, all counts as purged. */
 const mostPurges = '10000'
 const mostPending = 1_000
+/** The log must not go between two questions. */
+const leastRetentionMs = 3_600_000
 
 export function createTouch(options: TouchOptions): Touch {
-  const { connection, asking, log, sealing, prefix, clock, timeline, timeoutMs } = options
+  const { connection, asking, log, sealing, prefix, clock, timeline } = options
   const logKey = `${prefix}:{log}:purges`
   const gateKey = `${prefix}:{log}:gate`
   const probeKey = `${prefix}:{log}:probe`
-  const retention = String(options.maxRetentionMs)
+  const retention = String(Math.max(options.maxRetentionMs, leastRetentionMs))
   const purged: ((scope: Scope) => void)[] = []
   const gateShut: ((forMs: number) => void)[] = []
   /** Not told yet. */
@@ -89,17 +92,16 @@ export function createTouch(options: TouchOptions): Touch {
 
   async function ask(): Promise<void> {
     for (const scope of pending.values()) await tell(scope)
-    const startedAt = clock.monotonic()
     const keys = [logKey, gateKey, probeKey]
     const told = await asking.reach(scripts.sync, keys, [String(log.number), retention], withinMs)
     hear(told)
     heardAt = told.sentAt
-    if (clock.monotonic() - startedAt <= timeoutMs) asking.up()
+    if (!told.isLate) asking.up()
   }
 
-  function hear({ now, values: [floor, since, until] }: Told): void {
+  function hear({ now, sentAt, values: [floor, since, until] }: Told): void {
     const purges = numbered(Array.isArray(since) ? since : [])
-    if (log.hear(purges, numberIn(floor))) knownSince = timeline()
+    if (log.hear(purges, numberIn(floor))) knownSince = sentAt
     for (const { scope, number } of purges) {
       if (!own.delete(number)) for (const listener of purged) listener(scope)
     }
@@ -168,14 +170,17 @@ export function createTouch(options: TouchOptions): Touch {
     get isKept() {
       return isKept()
     },
+    get heardAt() {
+      return heardAt
+    },
     vouchedSince: (now) => (isKept(now) ? knownSince : Math.max(knownSince, heardAt, now - unheardMs)),
     async purge(scope) {
       try {
         await tell(scope)
       } catch (error) {
-        if (pending.size < mostPending) pending.set(scopeText(scope), scope)
-        else pending.clear()
-        if (pending.size === 0) pending.set(scopeText('everything'), 'everything')
+        const isTooMuch = pending.size >= mostPending
+        if (isTooMuch) pending.clear()
+        pending.set(scopeText(isTooMuch ? 'everything' : scope), isTooMuch ? 'everything' : scope)
         throw new PurgeNotShared(messageOf(error))
       }
     },
