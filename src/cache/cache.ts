@@ -68,6 +68,7 @@ export function createCache(options: CacheOptions): Cache {
     let stored = tiers.near(key)
     const atHand = given(asking, stored)
     if (atHand !== undefined) return atHand
+    const lookedAt = timeline()
     if (shared !== undefined && demand.noCache !== true && demand.noStore !== true) {
       stored = (await tiers.far(key)) ?? tiers.near(key)
       leaves.throwIfAborted()
@@ -77,7 +78,7 @@ export function createCache(options: CacheOptions): Cache {
     if (demand.onlyIfCached === true) throw new NotCached()
     const why = whyForwarded(stored, demand, timeline())
     try {
-      return await bring(asking, why)
+      return await bring(asking, why, timeline() - lookedAt)
     } catch (error) {
       if (!isOutage(error)) throw error
       const kept = tiers.near(key) ?? (await tiers.far(key))
@@ -104,12 +105,13 @@ export function createCache(options: CacheOptions): Cache {
     return { ...told(stored, now), how: isFresh ? 'hit' : 'stale' }
   }
 
-  async function bring(asking: Asking, why: Forwarded['why']): Promise<Found> {
+  async function bring(asking: Asking, why: Forwarded['why'], waitedMs: number): Promise<Found> {
     const { key, demand, leaves } = asking
     const rests = backOffs.of(key)
     if (rests !== undefined) throw rests
     const isOvertaking = demand.noCache === true
-    const depart = (flight: Flight): Promise<Landed> => trips.travel(asking, flight, isOvertaking)
+    const depart = (flight: Flight): Promise<Landed> =>
+      trips.travel(asking, flight, { isOvertaking, waitedMs })
     const joinsSince = vouchedSince(timeline())
     const passenger = { leaves, keeps: demand.noStore !== true, joinsSince }
     const joined = await (isOvertaking
@@ -125,7 +127,7 @@ export function createCache(options: CacheOptions): Cache {
     if (!trips.mayRefresh || backOffs.of(asking.key) !== undefined) return
     flights.send(asking.key, async (flight) => {
       try {
-        const landed = await trips.travel(asking, flight, false)
+        const landed = await trips.travel(asking, flight, { isOvertaking: false, waitedMs: 0 })
         observer.refreshed(true)
         return landed
       } catch (error) {

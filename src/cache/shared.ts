@@ -38,6 +38,8 @@ export interface Claiming {
   readonly held: Entry | undefined
   /** Neither what is kept nor what another trip brings will do. */
   readonly isOvertaking: boolean
+  /** How long whoever asks has waited for the tier already: what it may take, it may take in all. */
+  readonly waitedMs: number
   readonly cancelled: AbortSignal
 }
 

@@ -11,7 +11,7 @@ import { createEntry, type Entry, renewEntry, type Unchanged, type Windows } fro
 import type { Flight } from './flights.ts'
 import type { Purges } from './purges.ts'
 import type { Asking } from './reading.ts'
-import { alone, type Lead, type SharedTier } from './shared.ts'
+import { alone, type Claiming, type Lead, type SharedTier } from './shared.ts'
 import type { Tiers } from './tiers.ts'
 
 export interface Landed {
@@ -42,12 +42,13 @@ export interface TripsOptions {
 }
 
 export interface Trips {
-  /** @param isOvertaking nothing will do that was asked for before */
-  travel(asking: Asking, flight: Flight, isOvertaking: boolean): Promise<Landed>
+  travel(asking: Asking, flight: Flight, setOut: SettingOut): Promise<Landed>
   /** Graph as a whole is not to be asked before: then nothing is asked behind stale answers. */
   readonly mayRefresh: boolean
   close(): void
 }
+
+export type SettingOut = Pick<Claiming, 'isOvertaking' | 'waitedMs'>
 
 export function createTrips(options: TripsOptions): Trips {
   const { tiers, shared, backOffs, purges, windows, clock, timeline, random, observer } = options
@@ -55,7 +56,7 @@ export function createTrips(options: TripsOptions): Trips {
   let refreshesRestUntil = 0
   let isClosed = false
 
-  async function travel(asking: Asking, flight: Flight, isOvertaking: boolean): Promise<Landed> {
+  async function travel(asking: Asking, flight: Flight, setOut: SettingOut): Promise<Landed> {
     const { key, fetch } = asking
     const { generation } = purges
     const askedAt = timeline()
@@ -63,7 +64,7 @@ export function createTrips(options: TripsOptions): Trips {
     try {
       if (shared !== undefined) {
         const { cancelled } = flight
-        const claim = await shared.claim(key, { held: tiers.near(key), isOvertaking, cancelled })
+        const claim = await shared.claim(key, { held: tiers.near(key), cancelled, ...setOut })
         if ('brought' in claim) return landedElsewhere(key, flight, { ...claim.brought, generation })
         lead = claim
       }

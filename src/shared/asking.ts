@@ -24,8 +24,17 @@ export interface Told {
 }
 
 export interface Asking {
-  /** @returns `undefined` where it is away, or was not in time */
-  ask(operation: Operation, script: Script, keys: readonly string[], args: Args): Promise<Told | undefined>
+  /**
+   * @param withinMs what is left of the time that it may take
+   * @returns `undefined` where it is away, or was not in time
+   */
+  ask(
+    operation: Operation,
+    script: Script,
+    keys: readonly string[],
+    args: Args,
+    withinMs?: number,
+  ): Promise<Told | undefined>
   /** Also where it is away. @throws why there was no answer */
   reach(script: Script, keys: readonly string[], args: Args, withinMs: number): Promise<Told>
   /** Whether it is asked at all. */
@@ -98,13 +107,14 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
     script: Script,
     keys: readonly string[],
     args: Args,
+    withinMs = timeoutMs,
   ): Promise<Told | undefined> {
-    if (!isUp) {
+    if (!isUp || withinMs <= 0) {
       observer.asked(operation, 'away')
       return undefined
     }
     try {
-      const told = await reach(script, keys, args, timeoutMs)
+      const told = await reach(script, keys, args, withinMs)
       failuresInARow = 0
       observer.asked(operation, 'answered')
       return told

@@ -56,7 +56,8 @@ export function createLeases(options: LeasesOptions): Leases {
 
   const held = new Set<Lead>()
 
-  async function claim(key: string, { held: near, isOvertaking, cancelled }: Claiming): Promise<Claim> {
+  async function claim(key: string, claiming: Claiming): Promise<Claim> {
+    const { held: near, isOvertaking, cancelled } = claiming
     const name = nameOf(key)
     const leaseName = `${name}:lease`
     const until = timeline() + options.patienceMs
@@ -68,11 +69,12 @@ export function createLeases(options: LeasesOptions): Leases {
         const holder = `${number} ${randomUUID()}`
         const least = String(log.reaching(key))
         const args = [holder, String(leaseMs), least, isOvertaking ? '1' : '0']
-        const told = await asking.ask('claim', scripts.claim, [name, leaseName], args)
+        const leftMs = inbox === undefined ? timeoutMs - claiming.waitedMs : timeoutMs
+        const told = await asking.ask('claim', scripts.claim, [name, leaseName], args, leftMs)
         if (told === undefined) break
-        const [value, leftMs] = told.values
+        const [value, lastsMs] = told.values
         const found = entries.read(key, value, told)
-        const lease = leftMs === 0 ? { key, name, leaseName, holder, number, told } : undefined
+        const lease = lastsMs === 0 ? { key, name, leaseName, holder, number, told } : undefined
         if (!isOvertaking && isNews(found)) {
           if (lease !== undefined) release(lease, nothing)
           options.claimed('followed')
@@ -91,7 +93,7 @@ export function createLeases(options: LeasesOptions): Leases {
           if (inbox !== undefined) continue
           break
         }
-        const message = await inbox.next(Math.min(lookEveryMs, Number(leftMs)), { cancelled, asking })
+        const message = await inbox.next(Math.min(lookEveryMs, Number(lastsMs)), { cancelled, asking })
         const failure = message && messageFrom(message, leaseName, sealing)
         if (failure !== undefined) throw new FailedElsewhere(failure)
       }
