@@ -158,6 +158,7 @@ export function openLink(events: LinkEvents, options: LinkOptions): Link {
     )
     drop = lose
     let wasReady = false
+    let isOver = false
     let newer: Login | undefined
     const tellLogin = ({ username, password }: Login): void => {
       secret = password
@@ -177,6 +178,10 @@ export function openLink(events: LinkEvents, options: LinkOptions): Link {
       const made = clientFor(address, options, login ?? {})
       mine.client = made
       made.on('error', lose).on('terminated', lose)
+      // What is destroyed before it has got a socket gets one all the same, and would keep it.
+      made.on('connect', () => {
+        if (isOver) made.destroy()
+      })
       await Promise.race([made.connect(), lost])
       // Greets even while it loads, or has lost its master; this it then refuses.
       await Promise.race([made.sendCommand(['PING']), lost])
@@ -193,6 +198,7 @@ export function openLink(events: LinkEvents, options: LinkOptions): Link {
     } catch (error) {
       if (!isClosed) observer.failed(asFailure(error))
     }
+    isOver = true
     cancelDeadline()
     cancelTimer()
     endTokens()

@@ -47,6 +47,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
     const { certPem, keyPem } = await tls.authority.issue(tls.names)
     await writeFile(join(folder, 'cert.pem'), certPem)
     await writeFile(join(folder, 'key.pem'), keyPem)
+    await writeFile(join(folder, 'ca.pem'), tls.authority.certPem)
   }
   const settings: Record<string, string> = {
     ...(tls === undefined
@@ -56,7 +57,10 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
           'tls-port': String(port),
           'tls-cert-file': join(folder, 'cert.pem'),
           'tls-key-file': join(folder, 'key.pem'),
+          'tls-ca-cert-file': join(folder, 'ca.pem'),
           'tls-auth-clients': 'no',
+          'tls-replication': 'yes',
+          'tls-cluster': 'yes',
         }),
     bind: '127.0.0.1',
     dir: folder,
