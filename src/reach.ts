@@ -69,6 +69,8 @@ export interface ExchangeWays {
   readonly clock: Clock
   /** Told by how many milliseconds our clock is ahead, whenever an answer tells the time. */
   readonly clockCompared: (skewMs: number) => void
+  /** What the token is for; Microsoft Graph unless told. */
+  readonly resource?: string
 }
 
 export function exchangeFor(

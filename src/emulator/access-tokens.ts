@@ -4,7 +4,7 @@
  * @module
  */
 
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { SigningKeys } from './signing-keys.ts'
 
 export interface AppToken {
@@ -14,6 +14,7 @@ export interface AppToken {
   isRevoked: boolean
 }
 
+const graphAudience = 'https://graph.microsoft.com'
 /** How many tokens are remembered; the oldest become unknown to Graph. */
 const remembered = 10_000
 
@@ -31,24 +32,27 @@ export class AccessTokens {
 
   /**
    * @param appId the application that it is given to; the emulated one unless told
-   * @returns the compact JWT, with a v1.0 app-only access token's claims for Graph
+   * @param audience whom it is for; Graph unless told, and Graph knows no other
+   * @returns the compact JWT, with a v1.0 app-only access token's claims
    */
   async issue(
     roles: readonly string[],
     lifetimeSeconds: number,
     now: number,
     appId = this.#clientId,
+    audience = graphAudience,
   ): Promise<string> {
     const issuedAt = Math.floor(now / 1000)
     const token = await this.#keys.sign(
       {
-        aud: 'https://graph.microsoft.com',
+        aud: audience,
         iss: `https://sts.windows.net/${this.#tenantId}/`,
         iat: issuedAt,
         nbf: issuedAt,
         exp: issuedAt + lifetimeSeconds,
         appid: appId,
         idtyp: 'app',
+        oid: objectIdOf(appId),
         roles: roles.length > 0 ? roles : undefined,
         tid: this.#tenantId,
         uti: randomUUID(),
@@ -57,6 +61,7 @@ export class AccessTokens {
       },
       { typ: 'JWT' },
     )
+    if (audience !== graphAudience) return token
     this.#issued.set(token, {
       roles: [...roles],
       expiresAtMs: (issuedAt + lifetimeSeconds) * 1000,
@@ -74,4 +79,10 @@ export class AccessTokens {
   revokeAll(): void {
     for (const token of this.#issued.values()) token.isRevoked = true
   }
+}
+
+/** Of an application's service principal in the tenant: always the same. */
+export function objectIdOf(appId: string): string {
+  const hex = createHash('sha256').update(appId.toLowerCase()).digest('hex')
+  return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }

@@ -38,6 +38,8 @@ export interface Emulator extends AsyncDisposable {
   readonly entra: {
     readonly tenantId: string
     readonly clientId: string
+    /** Of the application's service principal: the claim `oid` of its tokens. */
+    readonly objectId: string
     readonly clientSecret: string
     /** Tokens issued. */
     readonly exchanges: number

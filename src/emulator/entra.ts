@@ -1,5 +1,5 @@
 /**
- * Entra ID for one tenant and one application: the client-credentials grant for Graph.
+ * Entra ID for one tenant and one application: the client-credentials grant for Graph, and for Redis.
  *
  * https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
  *
@@ -31,7 +31,11 @@ export interface EntraOptions {
   readonly now: () => number
 }
 
-const graphScope = 'https://graph.microsoft.com/.default'
+/** Scope → whom its tokens are for. */
+const audiences: Readonly<Record<string, string>> = {
+  'https://graph.microsoft.com/.default': 'https://graph.microsoft.com',
+  'https://redis.azure.com/.default': 'https://redis.azure.com',
+}
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /** The token endpoint. */
@@ -48,9 +52,15 @@ export class Entra implements Part {
   async answer(request: EmulatedRequest): Promise<Answer> {
     try {
       const { tokens, now } = this.#options
-      await this.#check(request)
+      const audience = await this.#check(request)
       const expiresIn = this.tokenLifetimeSeconds
-      const token = await tokens.issue(this.roles, expiresIn, now())
+      const token = await tokens.issue(
+        audience === 'https://graph.microsoft.com' ? this.roles : [],
+        expiresIn,
+        now(),
+        undefined,
+        audience,
+      )
       this.exchanges += 1
       return json(
         200,
@@ -103,7 +113,8 @@ export class Entra implements Part {
     return tenant.toLowerCase() !== this.#options.tenantId.toLowerCase()
   }
 
-  async #check(request: EmulatedRequest): Promise<void> {
+  /** @returns whom a token is asked for */
+  async #check(request: EmulatedRequest): Promise<string> {
     if (request.method !== 'POST') {
       throw new EntraRefusal(
         900561,
@@ -129,7 +140,8 @@ export class Entra implements Part {
           'You may have sent your authentication request to the wrong tenant.',
       )
     }
-    if (scope !== graphScope) {
+    const audience = audiences[scope ?? '']
+    if (audience === undefined) {
       throw new EntraRefusal(
         70011,
         "The provided request must include a 'scope' input parameter. " +
@@ -137,6 +149,7 @@ export class Entra implements Part {
       )
     }
     await this.#checkCredential(form, request)
+    return audience
   }
 
   async #checkCredential(form: URLSearchParams, request: EmulatedRequest): Promise<void> {

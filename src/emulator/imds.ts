@@ -35,6 +35,9 @@ interface Kept {
 /** Of a token that it keeps, this much must be left, or it fetches another. */
 const renewsBelowSeconds = 300
 
+/** Roles are Graph's. */
+const resources = ['https://graph.microsoft.com', 'https://redis.azure.com']
+
 /** A question that it refuses. */
 class ImdsRefusal extends Error {
   readonly status: number
@@ -63,7 +66,7 @@ export class Imds implements Part {
       if (request.path !== '/metadata/identity/oauth2/token') return text(404, '', headers)
       const resource = this.#check(request)
       const identity = this.#choose(request.query)
-      const { token, notBefore, expiresOn } = await this.#tokenOf(identity)
+      const { token, notBefore, expiresOn } = await this.#tokenOf(identity, resource)
       const expiresIn = String(expiresOn - this.#seconds())
       return json(
         200,
@@ -117,7 +120,7 @@ export class Imds implements Part {
     }
     const resource = request.query.get('resource') ?? ''
     if (resource === '') throw new ImdsRefusal("Required audience parameter 'resource' not specified")
-    if (resource !== 'https://graph.microsoft.com') {
+    if (!resources.includes(resource)) {
       throw new ImdsRefusal(
         `AADSTS500011: The resource principal named ${resource} was not found in the tenant.`,
         'invalid_resource',
@@ -144,14 +147,24 @@ export class Imds implements Part {
   }
 
   /** The one that it keeps, until that is nearly over: grants and revocations are not seen before. */
-  async #tokenOf({ clientId, roles = this.#options.roles() }: ManagedIdentity): Promise<Kept> {
-    const kept = this.#kept.get(clientId)
+  async #tokenOf(
+    { clientId, roles = this.#options.roles() }: ManagedIdentity,
+    resource: string,
+  ): Promise<Kept> {
+    const name = `${clientId} ${resource}`
+    const kept = this.#kept.get(name)
     const notBefore = this.#seconds()
     if (kept !== undefined && kept.expiresOn - notBefore >= renewsBelowSeconds) return kept
     const lifetime = this.tokenLifetimeSeconds
-    const token = await this.#options.tokens.issue(roles, lifetime, this.#options.now(), clientId)
+    const token = await this.#options.tokens.issue(
+      resource === resources[0] ? roles : [],
+      lifetime,
+      this.#options.now(),
+      clientId,
+      resource,
+    )
     const fresh = { token, notBefore, expiresOn: notBefore + lifetime }
-    this.#kept.set(clientId, fresh)
+    this.#kept.set(name, fresh)
     return fresh
   }
 

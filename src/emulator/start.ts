@@ -6,7 +6,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { AccessTokens } from './access-tokens.ts'
+import { AccessTokens, objectIdOf } from './access-tokens.ts'
 import { createAuthority } from './certificate.ts'
 import { ClientAssertions } from './client-assertions.ts'
 import { Cluster } from './cluster.ts'
@@ -141,6 +141,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     entra: {
       tenantId,
       clientId,
+      objectId: objectIdOf(clientId),
       clientSecret,
       get exchanges() {
         return entra.exchanges

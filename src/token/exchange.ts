@@ -1,5 +1,5 @@
 /**
- * One exchange: our credential for an app-only token of Microsoft Graph (OAuth 2.0 client credentials).
+ * One exchange: our credential for an app-only token (OAuth 2.0 client credentials).
  *
  * MSAL makes the request and reads the answer; everything around it is decided here, because its defaults are not
  * safe for this job (docs/decisions/0004-msal-per-exchange.md): a fresh client each time, so that no failure is
@@ -13,7 +13,7 @@ import { ConfidentialClientApplication, type INetworkModule, type NetworkRespons
 import type { Clock } from '../clock.ts'
 import { parseJsonObject } from '../json.ts'
 import { type Outbound, OutboundFailure, retryAfterMs } from '../outbound/index.ts'
-import { appToken, type Exchange, flatHeaders, messageOf } from './app-token.ts'
+import { appToken, type Exchange, flatHeaders, graphResource, messageOf } from './app-token.ts'
 import { describeClock, skewMs } from './clock-skew.ts'
 import { type CredentialSource, readCredential } from './credential.ts'
 import { ExchangeFailed } from './errors.ts'
@@ -26,6 +26,8 @@ export interface ExchangeOptions {
   /** As in `https://login.microsoftonline.com`. */
   readonly authorityHost: string
   readonly credential: CredentialSource
+  /** What the token is for; Microsoft Graph unless told. */
+  readonly resource?: string
   readonly outbound: Outbound
   readonly clock: Clock
   readonly deadlineMs: number
@@ -33,11 +35,10 @@ export interface ExchangeOptions {
   readonly clockCompared: (skewMs: number) => void
 }
 
-const scope = 'https://graph.microsoft.com/.default'
 const largestAnswerBytes = 256 * 1024
 
 export function createExchange(options: ExchangeOptions): Exchange {
-  const { tenantId, clientId, authorityHost, outbound, clock, deadlineMs } = options
+  const { tenantId, clientId, authorityHost, resource = graphResource, outbound, clock, deadlineMs } = options
   const authority = `${authorityHost}/${tenantId}`
   const tokenEndpoint = `${authority}/oauth2/v2.0/token`
   const authorityMetadata = JSON.stringify({
@@ -67,6 +68,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       },
       circumstances: () => ({
         clientId,
+        resource,
         federatedToken: clientAssertion,
         now: clock.now(),
         skewMs: lastSkewMs,
@@ -86,7 +88,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     let result
     try {
       result = await application.acquireTokenByClientCredential({
-        scopes: [scope],
+        scopes: [`${resource}/.default`],
         // Or the environment variable MSAL_FORCE_REGION would send the credential elsewhere.
         azureRegion: 'DisableMsalForceRegion',
       })

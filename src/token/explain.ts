@@ -7,12 +7,15 @@
  * @module
  */
 
+import { graphResource } from './app-token.ts'
 import { describeClock, isNoticeable } from './clock-skew.ts'
 import { createCommand, updateCommand, whatItSays, whenItHolds } from './federated.ts'
 
 /** Of the exchange that Entra refused. */
 export interface Circumstances {
   readonly clientId: string
+  /** What the token was to be for. */
+  readonly resource: string
   /** The federated token that was sent, if one was. What is said of it holds no more than three of its claims. */
   readonly federatedToken: string | undefined
   /** Epoch milliseconds. */
@@ -55,7 +58,8 @@ const remedies: Readonly<Record<number, Remedy>> = {
   90061: issuerOutOfReach,
   90090: retriesItself,
   100007: 'regional endpoints are not for this application: identity.authorityHost must be a global one',
-  500011: 'Microsoft Graph has no service principal in this tenant: check identity.tenantId',
+  500011: ({ resource }) =>
+    `${resource === graphResource ? 'Microsoft Graph' : resource} has no service principal in this tenant: check identity.tenantId`,
   501661: issuerOutOfReach,
   700016: 'no such application in this tenant: check identity.clientId and identity.tenantId',
   700024: ({ federatedToken, now, skewMs }) =>

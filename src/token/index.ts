@@ -1,4 +1,4 @@
-export type { AppToken, Exchange } from './app-token.ts'
+export { type AppToken, type Exchange, redisResource } from './app-token.ts'
 export { createExchange, type ExchangeOptions } from './exchange.ts'
 export { createManagedExchange, type ManagedExchangeOptions } from './managed.ts'
 export {
@@ -12,4 +12,5 @@ export type { CredentialSource } from './credential.ts'
 export { ExchangeFailed, TokenUnavailable } from './errors.ts'
 export { createClockReports, isNoticeable, skewMs } from './clock-skew.ts'
 export { createRoleReports, neededRole, roleMissingRemedy } from './roles.ts'
+export { type RedisLogin, type RedisLogins, redisLogins } from './redis-logins.ts'
 export type { Report } from './report.ts'

@@ -14,7 +14,7 @@ import { type INetworkModule, ManagedIdentityApplication, type NetworkResponse }
 import type { Clock } from '../clock.ts'
 import { type JsonObject, parseJsonObject } from '../json.ts'
 import { type LinkLocal, retryAfterMs } from '../outbound/index.ts'
-import { appToken, claimsOf, type Exchange, flatHeaders, messageOf } from './app-token.ts'
+import { appToken, claimsOf, type Exchange, flatHeaders, graphResource, messageOf } from './app-token.ts'
 import { skewMs } from './clock-skew.ts'
 import { ExchangeFailed } from './errors.ts'
 import { imdsRefusal, imdsUnreachable, otherSource, type Question, strangeIdentity } from './imds-refusal.ts'
@@ -24,6 +24,8 @@ import { longestTold } from './refusal.ts'
 export interface ManagedExchangeOptions extends Question {
   /** A domain name is not compared: tokens have the GUID. */
   readonly tenantId: string
+  /** What the token is for; Microsoft Graph unless told. */
+  readonly resource?: string
   readonly linkLocal: LinkLocal
   readonly clock: Clock
   readonly deadlineMs: number
@@ -34,13 +36,13 @@ export interface ManagedExchangeOptions extends Question {
 /** Where MSAL looks for IMDS; what it sends there goes to `endpoint`. */
 const imds = 'http://169.254.169.254'
 const tokenPath = '/metadata/identity/oauth2/token'
-const resource = 'https://graph.microsoft.com'
 const largestAnswerBytes = 256 * 1024
 const guid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
 /** With one of these MSAL asks somebody else: App Service, Service Fabric, Arc; Machine Learning, Cloud Shell; a pod's proxy. */
 const leadElsewhere = ['IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'AZURE_POD_IDENTITY_AUTHORITY_HOST']
 
 export function createManagedExchange(options: ManagedExchangeOptions): Exchange {
+  const { resource = graphResource } = options
   return async function exchange() {
     // MSAL reads these itself, and remembers for the life of the process what it has made of them.
     const variables = leadElsewhere.filter((name) => (process.env[name] ?? '') !== '')

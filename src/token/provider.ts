@@ -26,6 +26,12 @@ export interface TokenProvider {
    * @returns whether another token may be had: `get` and ask Graph once more
    */
   reject(token: string): boolean
+  /**
+   * Called with each new token, long before the one before it ends.
+   *
+   * @returns ends it
+   */
+  onToken(listener: (token: string) => void): () => void
   readonly state: TokenState
   close(): void
 }
@@ -44,6 +50,8 @@ export interface TokenProviderOptions {
   /** 0 ≤ n < 1: spreads retries. */
   readonly random: () => number
   readonly observer: TokenObserver
+  /** False: the token is for somebody else than Graph, and needs no role of Graph's. */
+  readonly needsRole?: boolean
 }
 
 /** A token this close to its end is not sent: it could expire on the way. */
@@ -67,6 +75,7 @@ export function createTokenProvider({
   clock,
   random,
   observer,
+  needsRole = true,
 }: TokenProviderOptions): TokenProvider {
   let held: AppToken | undefined
   let exchanging: Promise<void> | undefined
@@ -79,11 +88,12 @@ export function createTokenProvider({
   let cancelTimer = (): void => {}
   let endPatience = (): void => {}
   let isClosed = false
+  const listeners = new Set<(token: string) => void>()
 
   /** The held token, if it may still be sent. */
   const usable = (): AppToken | undefined =>
     held !== undefined && clock.now() < held.expiresAt - expiryMarginMs ? held : undefined
-  const lacksRole = (token: AppToken): boolean => !token.roles.includes(neededRole)
+  const lacksRole = (token: AppToken): boolean => needsRole && !token.roles.includes(neededRole)
 
   function renewIn(delayMs: number): void {
     cancelTimer()
@@ -125,6 +135,7 @@ export function createTokenProvider({
     const renewInMs = Math.max(lifeMs - renewBeforeMs, lifeMs * 0.75)
     renewIn(Math.max(firstRetryMs, lacksRole(token) ? Math.min(renewInMs, renewRolelessMs) : renewInMs))
     observer.exchanged(token)
+    for (const listener of listeners) listener(token.value)
   }
 
   function backOff(error: unknown): void {
@@ -161,6 +172,11 @@ export function createTokenProvider({
       suspect = token
       void renew()
       return true
+    },
+
+    onToken(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
 
     get state() {

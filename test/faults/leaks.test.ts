@@ -123,6 +123,7 @@ test('ten thousand faulty exchanges leave no connection, no timer and no byte be
   const tokens: TokenProvider = {
     get: () => Promise.resolve(token),
     reject: () => true,
+    onToken: () => () => {},
     state: 'valid',
     close: () => {},
   }
