@@ -9,10 +9,10 @@
 import { createSecureContext } from 'node:tls'
 import { trusted } from '../authorities.ts'
 import type { Clock } from '../clock.ts'
+import type { Address } from './client.ts'
 import type { Credentials } from './credentials.ts'
 import { SharedFailure } from './failure.ts'
 import {
-  type Address,
   type ConnectionObserver,
   type Link,
   type LinkEvents,

@@ -5,7 +5,7 @@
  */
 
 import { readRegular } from '../regular-file.ts'
-import { SharedFailure } from './failure.ts'
+import { SharedFailure, told } from './failure.ts'
 
 export interface Login {
   readonly username: string
@@ -40,7 +40,7 @@ export async function loginOf(credentials: Credentials): Promise<Login | undefin
     case 'entra':
       return credentials.tokens.get().catch((error: unknown) => {
         const why = error instanceof Error ? error.message : String(error)
-        throw new SharedFailure('authentication', `there is no token for Redis: ${why}`)
+        throw new SharedFailure('authentication', `there is no token for Redis: ${told(why)}`)
       })
   }
 }

@@ -8,26 +8,20 @@
  * @module
  */
 
-import { isIP } from 'node:net'
-import { checkServerIdentity, type SecureContext } from 'node:tls'
-import { createClient, ErrorReply, RESP_TYPES } from '@redis/client'
+import { ErrorReply } from '@redis/client'
 import type { Clock } from '../clock.ts'
+import { type Address, clientFor, type Trust } from './client.ts'
 import { type Credentials, type Login, loginOf } from './credentials.ts'
 import { SharedFailure, told } from './failure.ts'
 
 /** Of a script: bulk strings as bytes, and what is not there as null. */
 export type Reply = Buffer | number | null | Reply[]
 
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
-
 /** What all links of a connection have in common. */
 export interface LinkOptions {
   readonly credentials: Credentials
   /** Present: TLS. */
-  readonly tls: { readonly context: SecureContext; readonly names: readonly string[] } | undefined
+  readonly tls: Trust | undefined
   readonly clock: Clock
   /** 0 ≤ n < 1: spreads reconnecting. */
   readonly random: () => number
@@ -70,54 +64,13 @@ const pingEveryMs = 1_000
 const longestSilence = 3
 const firstWaitMs = 100
 const longestWaitMs = 5_000
-/** Of commands that wait for their answers: more would only be memory. */
-const longestQueue = 4_096
 /** A server that says so is the wrong one, or not yet the right one. */
 const leave = /^(?:READONLY|LOADING|MASTERDOWN|NOAUTH)\b/
 
-const typeMapping = { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.SIMPLE_STRING]: Buffer }
-
 type Client = ReturnType<typeof clientFor>
 
-function clientFor(
-  { host, port }: Address,
-  { tls }: LinkOptions,
-  login: { username?: string; password?: string },
-) {
-  return createClient({
-    ...login,
-    RESP: 3,
-    name: 'session-gateway',
-    disableOfflineQueue: true,
-    disableClientInfo: true,
-    maintNotifications: 'disabled',
-    commandsQueueMaxLength: longestQueue,
-    // Whoever asks has a limit of their own, and a signal for each command would cost more than the command.
-    commandOptions: { timeout: 0, typeMapping },
-    socket: {
-      host,
-      port,
-      reconnectStrategy: false,
-      connectTimeout: connectTimeoutMs,
-      ...(tls === undefined
-        ? {}
-        : {
-            tls: true,
-            rejectUnauthorized: true,
-            secureContext: tls.context,
-            servername: [host, ...tls.names].find((name) => isIP(name) === 0) ?? '',
-            checkServerIdentity: (_asked: string, certificate) =>
-              [...tls.names].reduce<Error | undefined>(
-                (problem, name) => problem && checkServerIdentity(name, certificate),
-                checkServerIdentity(host, certificate),
-              ),
-          }),
-    },
-  })
-}
-
 export function openLink(events: LinkEvents, options: LinkOptions): Link {
-  const { clock, random, observer, credentials } = options
+  const { clock, random, observer, credentials, tls } = options
   let client: Client | undefined
   let isReady = false
   let isClosed = false
@@ -175,7 +128,7 @@ export function openLink(events: LinkEvents, options: LinkOptions): Link {
     try {
       const login = await Promise.race([loginOf(credentials), lost])
       secret = login?.password ?? ''
-      const made = clientFor(address, options, login ?? {})
+      const made = clientFor(address, { tls, login, connectTimeoutMs })
       mine.client = made
       made.on('error', lose).on('terminated', lose)
       // What is destroyed before it has got a socket gets one all the same, and would keep it.
@@ -190,7 +143,7 @@ export function openLink(events: LinkEvents, options: LinkOptions): Link {
       cancelDeadline()
       isReady = true
       wasReady = true
-      if (newer !== undefined) tellLogin(newer)
+      if (newer !== undefined && newer.password !== login?.password) tellLogin(newer)
       observer.connected(where)
       events.ready()
       watch(made, lose)

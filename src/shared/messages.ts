@@ -5,7 +5,8 @@
  */
 
 import { SharedFailure } from './failure.ts'
-import type { Address, Link, LinkEvents } from './link.ts'
+import type { Address } from './client.ts'
+import type { Link, LinkEvents } from './link.ts'
 
 export interface Messages {
   readonly isReady: boolean

@@ -9,7 +9,8 @@
 
 import type { Clock } from '../clock.ts'
 import { SharedFailure } from './failure.ts'
-import type { Address, Link, LinkEvents, Reply } from './link.ts'
+import type { Address } from './client.ts'
+import type { Link, LinkEvents, Reply } from './link.ts'
 import { slotOf } from './slot.ts'
 
 export interface Nodes {
