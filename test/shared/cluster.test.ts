@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { slotOf } from '../../src/shared/slot.ts'
-import { startCluster, until } from '../world/redis.ts'
+import { type Redis, startCluster, until } from '../world/redis.ts'
 import { connected, get, mailbox, put, tell } from './redis-client.ts'
 
 test('each key is asked of the node that has it, found from one node alone', async () => {
@@ -61,26 +61,32 @@ test('a message reaches who listens, whichever node it is told to', async () => 
   }
 })
 
-test('when a master dies its replica is found, and who listens goes on listening', async () => {
-  await using cluster = await startCluster({ replicas: true })
-  await using world = await connected({ servers: { cluster: cluster.urls } })
-  const { connection } = world
-  const inbox = mailbox()
-  await connection.subscribe('c', inbox.heard)
-  const [dies] = cluster.masters
-  const [lost, kept] = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].toSorted(
-    (one, other) => slotOf(one) - slotOf(other),
-  )
-  assert.ok(lost !== undefined && kept !== undefined && slotOf(lost) <= 5461)
-  await connection.run(put, [lost], ['1'])
-  await dies?.kill()
-  await until(() => connection.run(put, [lost], ['2']))
-  await until(() => connection.run(put, ['g'], ['2']))
-  assert.equal(String(await connection.run(get, [lost], [])), '2')
-  await until(() => connection.subscribe('d', () => {}))
-  await connection.run(tell, ['g'], ['c', 'after'])
-  assert.equal(String(await inbox.next()), 'after')
-})
+for (const [what, meets] of [
+  ['dies', (node: Redis) => node.kill()],
+  ['stands still', (node: Redis) => Promise.resolve(node.stop())],
+] as const) {
+  test(`when a master ${what} its replica is found, and who listens goes on listening`, async () => {
+    await using cluster = await startCluster({ replicas: true })
+    await using world = await connected({ servers: { cluster: cluster.urls } })
+    const { connection } = world
+    const inbox = mailbox()
+    await connection.subscribe('c', inbox.heard)
+    const [dies] = cluster.masters
+    const [lost, kept] = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].toSorted(
+      (one, other) => slotOf(one) - slotOf(other),
+    )
+    assert.ok(lost !== undefined && kept !== undefined && slotOf(lost) <= 5461)
+    await connection.run(put, [lost], ['1'])
+    assert.ok(dies !== undefined)
+    await meets(dies)
+    await until(() => connection.run(put, [lost], ['2']))
+    await until(() => connection.run(put, ['g'], ['2']))
+    assert.equal(String(await connection.run(get, [lost], [])), '2')
+    await until(() => connection.subscribe('d', () => {}))
+    await connection.run(tell, ['g'], ['c', 'after'])
+    assert.equal(String(await inbox.next()), 'after')
+  })
+}
 
 test('a cluster that was away as a whole is found again', async () => {
   await using cluster = await startCluster()

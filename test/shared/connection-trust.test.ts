@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
+import { createServer } from 'node:net'
 import { createAuthority } from '../../src/emulator/certificate.ts'
 import { startCluster, startRedis } from '../world/redis.ts'
+import { listening } from '../outbound/counterpart.ts'
 import { connected, get, observe, put } from './redis-client.ts'
 
 const [authority, other] = await Promise.all([createAuthority(), createAuthority()])
@@ -85,6 +87,26 @@ test('a user of the access control list is who we are', async () => {
   assert.equal(await world.connection.run(get, ['a'], []), null)
   const users = String(await redis.command('CLIENT', 'LIST')).match(/user=gateway/g)
   assert.equal(users?.length, 2)
+})
+
+test('a server that repeats in its error what it did not understand does not get the password into the log', async () => {
+  await using old = await listening(
+    createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once(
+        'data',
+        (asked) =>
+          void socket.write(
+            `-ERR unknown command, with args: ${asked.toString().replaceAll(/\s+/g, ' ')}\r\n`,
+          ),
+      )
+    }),
+  )
+  const credentials = { type: 'passwordFile', username: 'default', file: await fileOf('canary') } as const
+  await using world = observe({ servers: { url: `redis://127.0.0.1:${old.port}` }, credentials })
+  const { message } = await world.failed('refused')
+  assert.match(message, /unknown command.*AUTH.*\[redacted\]/)
+  assert.doesNotMatch(message, /canary/)
 })
 
 test('a server that wants a password, and is given none, is told as such', async () => {
