@@ -126,9 +126,8 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     random,
     log,
     metrics,
-    tokens: () => {
-      throw new Error('not yet')
-    },
+    outbound,
+    linkLocal,
   })
   starting.defer(() => sharing?.close())
   const cache = cacheFor(config, { shared: sharing?.tier, clock, timeline, random, log, metrics })

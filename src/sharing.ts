@@ -7,10 +7,12 @@
 import type { Clock } from './clock.ts'
 import type { Config, RedisAddress } from './config/index.ts'
 import { type Gate, longestAtGateMs } from './graph/index.ts'
-import { readAuthorities } from './outbound/index.ts'
+import { type LinkLocal, type Outbound, readAuthorities } from './outbound/index.ts'
+import { exchangeFor } from './reach.ts'
 import { sessionKeys } from './session/index.ts'
-import { connect, createSealing, createTier, type LoginTokens, type Tier, watchKeys } from './shared/index.ts'
+import { connect, createSealing, createTier, type Tier, watchKeys } from './shared/index.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
+import { createTokenProvider, redisLogins, redisResource, type TokenProvider } from './token/index.ts'
 
 export interface Sharing {
   readonly tier: Tier
@@ -26,8 +28,9 @@ export interface SharingOptions {
   readonly random: () => number
   readonly log: Log
   readonly metrics: Metrics
-  /** With `auth: { type: entra }`. */
-  readonly tokens: () => LoginTokens
+  /** To whoever gives tokens, with `auth: { type: entra }`. Redis itself is never reached by these. */
+  readonly outbound: Outbound
+  readonly linkLocal: LinkLocal
 }
 
 /**
@@ -35,10 +38,9 @@ export interface SharingOptions {
  *
  * @throws {StartFailure} a file cannot be read, or holds something else
  */
-export async function sharingFor(
-  { cache, graph, identity }: Config,
-  { gate, clock, timeline, random, log, metrics, tokens }: SharingOptions,
-): Promise<Sharing | undefined> {
+export async function sharingFor(config: Config, options: SharingOptions): Promise<Sharing | undefined> {
+  const { cache, graph, identity } = config
+  const { gate, clock, timeline, random, log, metrics } = options
   const { shared, maxRetention } = cache
   if (shared === undefined) return undefined
   const keys = await watchKeys({
@@ -50,11 +52,15 @@ export async function sharingFor(
       else log.error(`cache.shared.keysFile: the new file is not used: ${problem}`)
     },
   })
+  const tokens = shared.auth.type === 'entra' ? redisTokens(config, options) : undefined
   let whyNot: string | undefined
   const connection = connect({
     servers: 'url' in shared ? { url: urlOf(shared.url) } : { cluster: shared.cluster.map(urlOf) },
     ca: shared.caFile === undefined ? [] : [await readAuthorities(shared.caFile, 'cache.shared.caFile')],
-    credentials: shared.auth.type === 'entra' ? { type: 'entra', tokens: tokens() } : shared.auth,
+    credentials:
+      shared.auth.type === 'entra' && tokens !== undefined
+        ? { type: 'entra', tokens: redisLogins(tokens) }
+        : shared.auth,
     clock,
     random,
     observer: {
@@ -96,8 +102,36 @@ export async function sharingFor(
     async close() {
       keys.close()
       await tier.close()
+      tokens?.close()
     },
   }
+}
+
+/** Of the same identity as Graph's, for Redis. */
+function redisTokens(
+  config: Config,
+  { outbound, linkLocal, clock, random, log, metrics }: SharingOptions,
+): TokenProvider {
+  const exchange = exchangeFor(config, {
+    resource: redisResource,
+    outbound,
+    linkLocal,
+    clock,
+    clockCompared: (skewMs) => metrics.clockCompared(skewMs),
+  })
+  return createTokenProvider({
+    exchange,
+    clock,
+    random,
+    needsRole: false,
+    observer: {
+      exchanged: () => metrics.exchanged(true),
+      failed({ message }, retryInMs) {
+        metrics.exchanged(false)
+        log.error({ retryInMs: Math.round(retryInMs) }, `no new token for Redis: ${message}`)
+      },
+    },
+  })
 }
 
 function urlOf({ scheme, host, port }: RedisAddress): string {
