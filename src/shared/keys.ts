@@ -9,10 +9,9 @@
  */
 
 import { createSecretKey, type KeyObject } from 'node:crypto'
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
 import type { Clock } from '../clock.ts'
 import { StartFailure } from '../errors.ts'
+import { readRegular } from '../regular-file.ts'
 
 export interface Key {
   /** 1 to 32 of `[A-Za-z0-9._-]`; it is stored in the clear beside what the key seals. */
@@ -45,8 +44,6 @@ export interface KeysFileOptions {
 const pollEveryMs = 10_000
 const keyBytes = 32
 const mostKeys = 2
-/** Room for two keys and any number of remarks; a mistaken file is not read to its end. */
-const largestFile = 64 * 1024
 
 /** @throws {StartFailure} the file does not work: the message says why and in which line */
 export async function watchKeys({ file, clock, observer }: KeysFileOptions): Promise<KeysFile> {
@@ -142,26 +139,10 @@ function parseKey(words: string): Key | string {
   return { id, master: createSecretKey(bytes) }
 }
 
-/** A pipe may never end, nor even open: so it is opened without waiting, and looked at before it is read. */
 async function readText(file: string): Promise<string> {
-  const unreadable = (why: string): Error => new Error(`${file} cannot be read (${why})`)
-  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    throw unreadable(codeOf(error))
+  return readRegular(file).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`${file} cannot be read (${error.code ?? 'it is no regular file'})`)
   })
-  try {
-    const stats = await handle.stat()
-    if (!stats.isFile()) throw unreadable('it is no regular file')
-    if (stats.size > largestFile) throw unreadable('it is larger than 64 KiB')
-    return await handle.readFile('utf8').catch((error: unknown) => {
-      throw unreadable(codeOf(error))
-    })
-  } finally {
-    await handle.close()
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
 }
 
 function messageOf(error: unknown): string {

@@ -113,7 +113,6 @@ describe('the file of keys', () => {
       `a ${first}\nb ${first}`,
       ', line 2: the key of line 1 again: a new id needs a new key',
     ],
-    ['is no file of keys', 'x'.repeat(64 * 1024 + 1), ' cannot be read (it is larger than 64 KiB)'],
   ]
   for (const [what, text, message] of bad) {
     test(`is refused at the start when it ${what}, with its line and nothing of its content`, async () => {
