@@ -5,14 +5,14 @@
  */
 
 import type { Clock } from './clock.ts'
-import type { Config, RedisAddress } from './config/index.ts'
+import type { Config, RedisAddress, SharedConfig } from './config/index.ts'
 import { type Gate, longestAtGateMs } from './graph/index.ts'
 import { type LinkLocal, type Outbound, readAuthorities } from './outbound/index.ts'
 import { exchangeFor } from './reach.ts'
 import { sessionKeys } from './session/index.ts'
-import { connect, createSealing, createTier, type Tier, watchKeys } from './shared/index.ts'
+import { connect, createSealing, createTier, type Credentials, type Tier, watchKeys } from './shared/index.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
-import { createTokenProvider, redisLogins, redisResource, type TokenProvider } from './token/index.ts'
+import { createTokenProvider, redisLogins, redisResource } from './token/index.ts'
 
 export interface Sharing {
   readonly tier: Tier
@@ -43,6 +43,7 @@ export async function sharingFor(config: Config, options: SharingOptions): Promi
   const { gate, clock, timeline, random, log, metrics } = options
   const { shared, maxRetention } = cache
   if (shared === undefined) return undefined
+  const ca = shared.caFile === undefined ? [] : [await readAuthorities(shared.caFile, 'cache.shared.caFile')]
   const keys = await watchKeys({
     file: shared.keysFile,
     clock,
@@ -52,15 +53,12 @@ export async function sharingFor(config: Config, options: SharingOptions): Promi
       else log.error(`cache.shared.keysFile: the new file is not used: ${problem}`)
     },
   })
-  const tokens = shared.auth.type === 'entra' ? redisTokens(config, options) : undefined
+  const login = loginFor(shared.auth, config, options)
   let whyNot: string | undefined
   const connection = connect({
     servers: 'url' in shared ? { url: urlOf(shared.url) } : { cluster: shared.cluster.map(urlOf) },
-    ca: shared.caFile === undefined ? [] : [await readAuthorities(shared.caFile, 'cache.shared.caFile')],
-    credentials:
-      shared.auth.type === 'entra' && tokens !== undefined
-        ? { type: 'entra', tokens: redisLogins(tokens) }
-        : shared.auth,
+    ca,
+    credentials: login.credentials,
     clock,
     random,
     observer: {
@@ -102,16 +100,18 @@ export async function sharingFor(config: Config, options: SharingOptions): Promi
     async close() {
       keys.close()
       await tier.close()
-      tokens?.close()
+      login.close()
     },
   }
 }
 
-/** Of the same identity as Graph's, for Redis. */
-function redisTokens(
+function loginFor(
+  auth: SharedConfig['auth'],
   config: Config,
   { outbound, linkLocal, clock, random, log, metrics }: SharingOptions,
-): TokenProvider {
+): { readonly credentials: Credentials; close(): void } {
+  if (auth.type !== 'entra') return { credentials: auth, close() {} }
+  // Tokens of the same identity as Graph's, for Redis.
   const exchange = exchangeFor(config, {
     resource: redisResource,
     outbound,
@@ -119,7 +119,7 @@ function redisTokens(
     clock,
     clockCompared: (skewMs) => metrics.clockCompared(skewMs),
   })
-  return createTokenProvider({
+  const tokens = createTokenProvider({
     exchange,
     clock,
     random,
@@ -132,6 +132,7 @@ function redisTokens(
       },
     },
   })
+  return { credentials: { type: 'entra', tokens: redisLogins(tokens) }, close: () => tokens.close() }
 }
 
 function urlOf({ scheme, host, port }: RedisAddress): string {

@@ -68,7 +68,8 @@ const failuresThatEndIt = 3
 class TooLate extends Error {}
 
 export function createAsking({ connection, clock, timeline, timeoutMs, observer }: AskingOptions): Asking {
-  let isUp = false
+  /** Not known at first: then both are told. */
+  let isUp: boolean | undefined
   let failuresInARow = 0
   const listeners = new Set<() => void>()
   const onItsWay = new Set<Promise<unknown>>()
@@ -96,7 +97,7 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
 
   function down(why: string): void {
     failuresInARow = 0
-    if (!isUp) return
+    if (isUp === false) return
     isUp = false
     observer.changed(why)
     for (const listener of listeners) listener()
@@ -109,7 +110,7 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
     args: Args,
     withinMs = timeoutMs,
   ): Promise<Told | undefined> {
-    if (!isUp || withinMs <= 0) {
+    if (isUp !== true || withinMs <= 0) {
       observer.asked(operation, 'away')
       return undefined
     }
@@ -135,10 +136,10 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
     },
     reach,
     get isUp() {
-      return isUp
+      return isUp === true
     },
     up() {
-      if (isUp) return
+      if (isUp === true) return
       isUp = true
       observer.changed(undefined)
     },
