@@ -27,7 +27,7 @@ import {
 import { createLinkLocal } from './outbound/index.ts'
 import { cacheFor, callersFor, degradations, tlsFor, tokensFor, trailFor } from './parts.ts'
 import { type Environment, outboundFor } from './reach.ts'
-import { sharingFor } from './sharing.ts'
+import type { Sharing, SharingOptions } from './sharing.ts'
 import { createFlood, createMetrics, type Log, type Metrics } from './telemetry/index.ts'
 import { roleMissingRemedy } from './token/index.ts'
 
@@ -119,7 +119,7 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
   starting.defer(() => Promise.race([trail.close(), pause(clock, lastRecordsMs)]))
 
   const timeline = createTimeline(clock)
-  const sharing = await sharingFor(config, {
+  const sharing = await sharingWhere(config, {
     gate,
     clock,
     timeline,
@@ -240,6 +240,14 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     reopenAudit: () => trail.reopen(),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+/** Where replicas share nothing, the Redis client is not loaded. */
+async function sharingWhere(config: Config, options: SharingOptions): Promise<Sharing | undefined> {
+  const { shared } = config.cache
+  if (shared === undefined) return undefined
+  const { sharingFor } = await import('./sharing.ts')
+  return sharingFor(config, shared, options)
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

@@ -38,11 +38,14 @@ export interface SharingOptions {
  *
  * @throws {StartFailure} a file cannot be read, or holds something else
  */
-export async function sharingFor(config: Config, options: SharingOptions): Promise<Sharing | undefined> {
+export async function sharingFor(
+  config: Config,
+  shared: SharedConfig,
+  options: SharingOptions,
+): Promise<Sharing> {
   const { cache, graph, identity } = config
   const { gate, clock, timeline, random, log, metrics } = options
-  const { shared, maxRetention } = cache
-  if (shared === undefined) return undefined
+  const { maxRetention } = cache
   const ca = shared.caFile === undefined ? [] : [await readAuthorities(shared.caFile, 'cache.shared.caFile')]
   const keys = await watchKeys({
     file: shared.keysFile,
