@@ -81,17 +81,26 @@ test('a connection that has ended is told of no token', async () => {
   await using redis = await startRedis()
   const clock = createFakeClock()
   const provider = providerOf(knownTo(redis), clock)
-  const credentials = { type: 'entra', tokens: redisLogins(provider) } as const
-  await using world = await connected({ servers: { url: redis.url }, credentials })
+  const logins = redisLogins(provider)
+  let told = 0
+  const tokens: typeof logins = {
+    ...logins,
+    subscribe: (listener) =>
+      logins.subscribe((login) => {
+        told += 1
+        listener(login)
+      }),
+  }
+  await using world = await connected({ servers: { url: redis.url }, credentials: { type: 'entra', tokens } })
   for (let times = 0; times < 3; times += 1) {
     const ready = world.ready()
     await redis.command('CLIENT', 'KILL', 'USER', objectId)
     await ready
   }
+  told = 0
   clock.advance(fiftyMinutesMs)
   await until(async () => assert.equal(await authsOf(redis), '2'))
-  await world.connection.run(put, ['a'], ['1'])
-  assert.equal(await authsOf(redis), '2')
+  assert.equal(told, 2)
   provider.close()
 })
 
