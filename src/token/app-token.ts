@@ -15,7 +15,7 @@ export interface AppToken {
   readonly roles: readonly string[]
 }
 
-/** What tokens are for, as Entra knows it, in every cloud that Graph's are from. */
+/** What tokens are for, as Entra knows it. */
 export const graphResource = 'https://graph.microsoft.com'
 /** Azure Managed Redis, and Azure Cache for Redis. */
 export const redisResource = 'https://redis.azure.com'
