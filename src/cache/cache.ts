@@ -107,6 +107,7 @@ export function createCache(options: CacheOptions): Cache {
 
   async function bring(asking: Asking, why: Forwarded['why'], waitedMs: number): Promise<Found> {
     const { key, demand, leaves } = asking
+    const askedAt = timeline()
     const rests = backOffs.of(key)
     if (rests !== undefined) throw rests
     const isOvertaking = demand.noCache === true
@@ -118,6 +119,14 @@ export function createCache(options: CacheOptions): Cache {
       ? flights.overtake(key, depart, passenger)
       : flights.join(key, depart, passenger))
     const { entry, status, isFromElsewhere } = joined.result
+    // It may have been there before they asked, and not be what they ask for.
+    if (
+      isFromElsewhere &&
+      entry.storedAt < askedAt &&
+      !suits(entry, demand, timeline(), entry.revalidateUntil)
+    ) {
+      return bring({ ...asking, demand: { ...demand, noCache: true } }, why, waitedMs)
+    }
     const isCollapsed = joined.isCollapsed || isFromElsewhere
     const forwarded = { why, status, isStored: store.get(key) === entry, isCollapsed }
     return { ...told(entry), how: isCollapsed ? 'collapsed' : outcomes[why], forwarded }

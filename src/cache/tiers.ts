@@ -36,7 +36,7 @@ export interface TiersOptions {
 }
 
 export function createTiers({ store, shared, purges, timeline, keysOf }: TiersOptions): Tiers {
-  let lookups = new Map<string, Promise<Entry | undefined>>()
+  const lookups = new Map<string, Promise<Entry | undefined>>()
 
   const isGone = (key: string, entry: Entry, now = timeline()): boolean =>
     purges.hasReached(key, entry.generation) || freshness(entry, now) === 'spent'
@@ -53,34 +53,36 @@ export function createTiers({ store, shared, purges, timeline, keysOf }: TiersOp
   }
 
   function dropNear(key: string): void {
-    for (const each of keysOf(resourceOf(key))) store.delete(each)
+    for (const each of keysOf(resourceOf(key))) {
+      store.delete(each)
+      // What is on its way from far was sent before.
+      lookups.delete(each)
+    }
   }
 
-  async function lookUp(key: string, tier: SharedTier): Promise<Entry | undefined> {
+  function lookUp(key: string, tier: SharedTier): Promise<Entry | undefined> {
     const { generation } = purges
-    const mine = lookups
-    const found = await tier.get(key)
-    mine.delete(key)
-    // It may be what has been purged since.
-    if (found === undefined || mine !== lookups) return undefined
-    const entry = { ...found, generation }
-    const held = near(key)
-    if (held !== undefined && held.storedAt >= entry.storedAt) return held
-    if (isGone(key, entry)) return undefined
-    store.set(key, entry)
-    return entry
+    const lookup = tier.get(key).then((found) => {
+      // It may be what has been purged since, or is gone for another reason.
+      if (lookups.get(key) !== lookup) return undefined
+      lookups.delete(key)
+      if (found === undefined) return undefined
+      const entry = { ...found, generation }
+      const held = near(key)
+      if (held !== undefined && held.storedAt >= entry.storedAt) return held
+      if (isGone(key, entry)) return undefined
+      store.set(key, entry)
+      return entry
+    })
+    lookups.set(key, lookup)
+    return lookup
   }
 
   return {
     near,
     far(key) {
       if (shared === undefined) return Promise.resolve(undefined)
-      let lookup = lookups.get(key)
-      if (lookup === undefined) {
-        lookup = lookUp(key, shared)
-        lookups.set(key, lookup)
-      }
-      return lookup
+      return lookups.get(key) ?? lookUp(key, shared)
     },
     keep,
     dropNear,
@@ -88,7 +90,7 @@ export function createTiers({ store, shared, purges, timeline, keysOf }: TiersOp
       dropNear(key)
       shared?.delete(keysOf(resourceOf(key)).filter((each) => !isReplaced || each !== key))
     },
-    purged: () => void (lookups = new Map()),
+    purged: () => lookups.clear(),
     isGone,
   }
 }

@@ -78,7 +78,7 @@ export function createTrips(options: TripsOptions): Trips {
         flight.lands()
         backOffs.succeeded(key)
         // What Graph no longer has, we no longer have: not even where the 404 itself is not to be kept.
-        if (entry.status !== 200) tiers.drop(key, isKept)
+        if (entry.status !== 200) tiers.drop(key, isKept && lead !== alone)
       }
       if (isKept) {
         tiers.keep(key, entry)

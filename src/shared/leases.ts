@@ -61,14 +61,16 @@ export function createLeases(options: LeasesOptions): Leases {
     const name = nameOf(key)
     const leaseName = `${name}:lease`
     const until = timeline() + options.patienceMs
+    const purgedBefore = log.reaching(key)
+    // A trip that a purge has overtaken is of use to those who wait for it alone: it must not keep others from a new one.
+    const counts = (): boolean => purgedBefore < Infinity && log.reaching(key) === purgedBefore
     let inbox: Inbox | undefined
     try {
-      while (touch.isKept && timeline() < until) {
+      while (touch.isKept && timeline() < until && counts()) {
         cancelled.throwIfAborted()
         const { number } = log
         const holder = `${number} ${randomUUID()}`
-        const least = String(log.reaching(key))
-        const args = [holder, String(leaseMs), least, isOvertaking ? '1' : '0']
+        const args = [holder, String(leaseMs), String(purgedBefore), isOvertaking ? '1' : '0']
         const leftMs = inbox === undefined ? timeoutMs - claiming.waitedMs : timeoutMs
         const told = await asking.ask('claim', scripts.claim, [name, leaseName], args, leftMs)
         if (told === undefined) break
@@ -129,7 +131,12 @@ export function createLeases(options: LeasesOptions): Leases {
       lands(entry) {
         if (!end()) return
         const { value, spentAt } = entries.write(key, entry, told, number)
-        void asking.ask('land', scripts.land, [name, leaseName], [holder, value, String(spentAt)])
+        void asking.ask(
+          'land',
+          scripts.land,
+          [name, leaseName],
+          [holder, value, String(spentAt), entry.status === 200 ? '0' : '1'],
+        )
       },
       fails(error) {
         if (!end()) return

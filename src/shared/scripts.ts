@@ -45,9 +45,15 @@ export const renew = script(`${time}
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return { now }`)
 
-/** KEYS: entry, lease. ARGV: who has it, the entry's value, when it is spent in epoch ms. Only who has the lease may. */
+/**
+ * KEYS: entry, lease. ARGV: who has it, the entry's value, when it is spent in epoch ms, `1` where what was there before is
+ * no more. Only who has the lease may put anything there.
+ */
 export const land = script(`${time}
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return { now, 0 } end
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then
+  if ARGV[4] == '1' then redis.call('DEL', KEYS[1]) end
+  return { now, 0 }
+end
 local stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
 redis.call('DEL', KEYS[2])
 redis.call('PUBLISH', KEYS[2], '')

@@ -57,7 +57,6 @@ const silenceMs = 2_000
 const unheardMs = 4_000
 /** Beyond this many purges the log forgets the oldest: of what was written before them, all counts as purged. */
 const mostPurges = '10000'
-const mostPending = 1_000
 /** The log must not go between two questions. */
 const leastRetentionMs = 3_600_000
 
@@ -69,8 +68,6 @@ export function createTouch(options: TouchOptions): Touch {
   const retention = String(Math.max(options.maxRetentionMs, leastRetentionMs))
   const purged: ((scope: Scope) => void)[] = []
   const gateShut: ((forMs: number) => void)[] = []
-  /** Not told yet. */
-  const pending = new Map<string, Scope>()
   /** Numbers of the purges that were made here. */
   const own = new Set<number>()
   let heardAt = -Infinity
@@ -85,13 +82,20 @@ export function createTouch(options: TouchOptions): Touch {
     const text = scopeText(scope)
     const member = scope === 'everything' ? text : sealing.seal(Buffer.from(text), aboutScope)
     const args = [member, String(log.number), retention, mostPurges]
-    const { values } = await asking.reach(scripts.purge, [logKey], args, withinMs)
-    own.add(numberIn(values[0]))
-    pending.delete(text)
+    log.begins(scope)
+    try {
+      const { values } = await asking.reach(scripts.purge, [logKey], args, withinMs)
+      const number = numberIn(values[0])
+      own.add(number)
+      log.told(scope, number)
+    } catch (error) {
+      log.failed(scope)
+      throw error
+    }
   }
 
   async function ask(): Promise<void> {
-    for (const scope of pending.values()) await tell(scope)
+    for (const scope of log.untold) await tell(scope)
     const keys = [logKey, gateKey, probeKey]
     const told = await asking.reach(scripts.sync, keys, [String(log.number), retention], withinMs)
     hear(told)
@@ -154,6 +158,14 @@ export function createTouch(options: TouchOptions): Touch {
       })
   }
 
+  /** By a question that was asked after this. */
+  async function caughtUp(): Promise<void> {
+    const isUnderWay = asked !== undefined
+    keep()
+    await asked
+    if (isUnderWay) await asked
+  }
+
   let isListening = false
   function listen(): void {
     if (isListening) return
@@ -178,16 +190,19 @@ export function createTouch(options: TouchOptions): Touch {
       try {
         await tell(scope)
       } catch (error) {
-        const isTooMuch = pending.size >= mostPending
-        if (isTooMuch) pending.clear()
-        pending.set(scopeText(isTooMuch ? 'everything' : scope), isTooMuch ? 'everything' : scope)
         throw new PurgeNotShared(messageOf(error))
       }
+      // So that what is asked for from now on is shared at once.
+      await caughtUp()
     },
     onPurge: (listener) => void purged.push(listener),
     async shutGate(forMs) {
       const told = await asking.ask('shut', scripts.shut, [gateKey, logKey], [String(forMs)])
-      if (told !== undefined) gateUntil = numberIn(told.values[0])
+      if (told === undefined) return
+      gateUntil = numberIn(told.values[0])
+      // Another replica was told to wait for longer, and this one has not heard of it yet.
+      const leftMs = gateUntil - told.now
+      if (leftMs > Math.ceil(forMs)) for (const listener of gateShut) listener(leftMs)
     },
     onGateShut: (listener) => void gateShut.push(listener),
     close() {
