@@ -51,11 +51,15 @@ export type Claim =
 export interface Lead {
   /** What the tier has, though it will not do. */
   readonly held: Entry | undefined
-  /** Shares what the trip has brought. */
-  lands(entry: Entry): void
+  /**
+   * Shares what the trip has brought.
+   *
+   * @returns `false`: another one has taken its place, and this is an earlier answer than what that brings
+   */
+  lands(entry: Entry): Promise<boolean>
   /** Tells those who wait, where it says something of what they ask; otherwise they make the trip themselves. */
   fails(error: unknown): void
 }
 
 /** Nobody else is asked or told. */
-export const alone: Lead = { held: undefined, lands() {}, fails() {} }
+export const alone: Lead = { held: undefined, lands: () => Promise.resolve(true), fails() {} }

@@ -17,6 +17,8 @@ export interface Tiers {
   far(key: string): Promise<Entry | undefined>
   /** In memory. */
   keep(key: string, entry: Entry): void
+  /** In memory, if it is still this one. */
+  forget(key: string, entry: Entry): void
   /** Everything of this key's resource: what is gone is gone under all its keys. */
   dropNear(key: string): void
   /** Near and far; but where its own is about to be replaced, far that is left to what replaces it. */
@@ -85,6 +87,9 @@ export function createTiers({ store, shared, purges, timeline, keysOf }: TiersOp
       return lookups.get(key) ?? lookUp(key, shared)
     },
     keep,
+    forget(key, entry) {
+      if (store.get(key) === entry) store.delete(key)
+    },
     dropNear,
     drop(key, isReplaced) {
       dropNear(key)

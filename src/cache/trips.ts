@@ -82,7 +82,9 @@ export function createTrips(options: TripsOptions): Trips {
       }
       if (isKept) {
         tiers.keep(key, entry)
-        lead.lands(entry)
+        void lead.lands(entry).then((isLatest) => {
+          if (!isLatest) tiers.forget(key, entry)
+        })
       } else {
         lead.fails(undefined)
       }

@@ -128,15 +128,12 @@ export function createLeases(options: LeasesOptions): Leases {
     }
     const leading: Lead = {
       held: found,
-      lands(entry) {
-        if (!end()) return
+      async lands(entry) {
+        if (!end()) return true
         const { value, spentAt } = entries.write(key, entry, told, number)
-        void asking.ask(
-          'land',
-          scripts.land,
-          [name, leaseName],
-          [holder, value, String(spentAt), entry.status === 200 ? '0' : '1'],
-        )
+        const args = [holder, value, String(spentAt), entry.status === 200 ? '0' : '1']
+        const landed = await asking.ask('land', scripts.land, [name, leaseName], args)
+        return landed?.values[0] !== 0
       },
       fails(error) {
         if (!end()) return
