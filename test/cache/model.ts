@@ -22,6 +22,8 @@ export interface Stored {
   readonly body: string
   readonly isFound: boolean
   readonly storedAt: number
+  /** As Redis has it, and not as it was brought. */
+  readonly isShared: boolean
 }
 
 export interface Trip {
@@ -38,7 +40,16 @@ export interface Trip {
   isBehind: boolean
   /** Neither purged nor outdated by a later one. */
   counts: boolean
+  /** What it brings may be shared: no other trip for its key has begun since. */
+  hasLease: boolean
 }
+
+/** Where the cache keeps its entries. */
+export type Kept =
+  | 'inMemory'
+  /** And there alone. */
+  | 'shared'
+  | 'inBoth'
 
 export type Expected =
   | { readonly how: Outcome; readonly body: string }
@@ -46,6 +57,7 @@ export type Expected =
   | { readonly waitsFor: number }
 
 export class Model {
+  readonly #kept: Kept
   /** As entries age. */
   now = 0
   /** For whatever lasts. */
@@ -60,6 +72,10 @@ export class Model {
   /** Waiter → what it would have. */
   readonly demands = new Map<number, Demand>()
   trips = 0
+
+  constructor(kept: Kept = 'inMemory') {
+    this.#kept = kept
+  }
 
   find(key: string): Stored | undefined {
     const stored = this.stored.get(key)
@@ -113,8 +129,10 @@ export class Model {
   end(trip: Trip, ending: Ending, by: string): Map<number, Expected> {
     this.#land(trip)
     const brought = this.#brought(trip, ending, by)
+    // What another trip has taken the lease for is not told to the others: they would take an earlier answer for a later.
+    const isStored = this.#kept === 'inMemory' || trip.hasLease
     if (brought !== undefined) this.refreshesRestUntil = 0
-    if (trip.counts && brought !== undefined) this.#keep(trip, brought)
+    if (trip.counts && brought !== undefined) this.#keep(trip, brought, isStored)
     if (trip.counts && brought === undefined) this.#rest(trip, ending)
     return new Map(
       trip.waiters.map((waiter): [number, Expected] => {
@@ -151,6 +169,7 @@ export class Model {
 
   #start(key: string, begunBy: number | undefined): Trip {
     this.trips += 1
+    for (const other of this.inTheAir.values()) if (other.key === key) other.hasLease = false
     const trip: Trip = {
       id: this.trips,
       key,
@@ -161,6 +180,7 @@ export class Model {
       isBehind: false,
       isForKeeping: false,
       counts: true,
+      hasLease: true,
     }
     this.current.set(key, trip)
     this.inTheAir.set(trip.id, trip)
@@ -168,16 +188,24 @@ export class Model {
   }
 
   #brought(trip: Trip, ending: Ending, body: string): Stored | undefined {
-    if (ending === 'unchanged') return trip.held && { ...trip.held, storedAt: this.now }
-    if (ending === 'found') return { body, isFound: true, storedAt: this.now }
-    return ending === 'notFound' ? { body, isFound: false, storedAt: this.now } : undefined
+    if (ending === 'unchanged') return trip.held && { ...trip.held, storedAt: this.now, isShared: false }
+    if (ending === 'found') return { body, isFound: true, storedAt: this.now, isShared: false }
+    return ending === 'notFound' ? { body, isFound: false, storedAt: this.now, isShared: false } : undefined
   }
 
-  #keep(trip: Trip, brought: Stored): void {
+  #keep(trip: Trip, brought: Stored, isStored: boolean): void {
     this.#outdate(trip)
     this.rests.delete(trip.key)
     if (!brought.isFound) this.#drop(trip.key)
-    if (trip.isForKeeping) this.stored.set(trip.key, brought)
+    if (!trip.isForKeeping) return
+    if (isStored) this.stored.set(trip.key, this.#kept === 'shared' ? asShared(brought) : brought)
+    else this.#leaveToRedis(trip.key)
+  }
+
+  /** What is there is what Redis has: in memory it has been replaced, and that did not last. */
+  #leaveToRedis(key: string): void {
+    const stored = this.stored.get(key)
+    if (stored !== undefined) this.stored.set(key, asShared(stored))
   }
 
   #drop(key: string): void {
@@ -206,4 +234,9 @@ export class Model {
     if (kept === undefined || code === 'refused' || !this.suits(kept, demand, true)) return { error: code }
     return { how: 'lastResort', body: kept.body }
   }
+}
+
+/** By Redis' time it seems older than it is: by the millisecond that a comparison of clocks costs where no time passes. */
+function asShared(stored: Stored): Stored {
+  return stored.isShared ? stored : { ...stored, storedAt: stored.storedAt - 1, isShared: true }
 }

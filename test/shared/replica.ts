@@ -80,6 +80,7 @@ export interface Replica {
   readonly clock: FakeClock
   readonly timeline: () => number
   readonly way: Way
+  readonly prefix: string
   /** How trips came about, what was refused, what is heard of the gate and of purges, in its words. */
   readonly told: string[]
   readonly read: (key: string, fetch: Fetch, demand?: Demand, leaves?: AbortSignal) => Promise<Found>
@@ -203,6 +204,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     clock,
     timeline,
     way,
+    prefix,
     told,
     read: (key, fetch, demand = {}, leaves = stays) => cache.read({ key, demand, leaves, fetch }),
     get asked() {
@@ -241,6 +243,11 @@ export async function pass(time: Time, ms: number, ...replicas: Replica[]): Prom
     for (const clock of time.clocks) clock.advance(Math.min(left, longestStepMs))
     await settle(...replicas)
   }
+}
+
+/** There is news: whoever is in touch asks. */
+export async function nudge({ way, prefix }: Replica): Promise<void> {
+  await way.connection.run(tell, [`${prefix}:{log}:purges`], [''])
 }
 
 let prefixes = 0
