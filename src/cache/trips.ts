@@ -82,9 +82,7 @@ export function createTrips(options: TripsOptions): Trips {
       }
       if (isKept) {
         tiers.keep(key, entry)
-        void lead.lands(entry).then((isLatest) => {
-          if (!isLatest) tiers.forget(key, entry)
-        })
+        void share(key, entry, lead)
       } else {
         lead.fails(undefined)
       }
@@ -94,6 +92,11 @@ export function createTrips(options: TripsOptions): Trips {
       lead.fails(error)
       throw error
     }
+  }
+
+  async function share(key: string, entry: Entry, lead: Lead): Promise<void> {
+    const isLatest = await lead.lands(entry)
+    if (!isLatest) tiers.forget(key, entry)
   }
 
   function landedElsewhere(key: string, flight: Flight, entry: Entry): Landed {

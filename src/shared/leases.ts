@@ -63,7 +63,7 @@ export function createLeases(options: LeasesOptions): Leases {
     const until = timeline() + options.patienceMs
     const purgedBefore = log.reaching(key)
     // A trip that a purge has overtaken is of use to those who wait for it alone: it must not keep others from a new one.
-    const counts = (): boolean => purgedBefore < Infinity && log.reaching(key) === purgedBefore
+    const counts = (): boolean => !touch.isUnheard(key) && log.reaching(key) === purgedBefore
     let inbox: Inbox | undefined
     try {
       while (touch.isKept && timeline() < until && counts()) {

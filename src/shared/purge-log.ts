@@ -12,15 +12,8 @@ import { groupOf, resourceOf, type Scope } from '../cache/index.ts'
 export interface PurgeLog {
   /** The highest that is known. */
   readonly number: number
-  /** The highest of those that reach a key; `Infinity` while one of ours does whose number has not been heard. */
+  /** The highest of those that reach a key. */
   reaching(key: string): number
-  /** Ours: what it reaches counts no more from here on, whatever number it will have. */
-  begins(scope: Scope): void
-  /** The others know. */
-  told(scope: Scope, number: number): void
-  /** They do not, and are to be told. */
-  failed(scope: Scope): void
-  readonly untold: Iterable<Scope>
   /**
    * Takes note of what the log has that is new.
    *
@@ -35,60 +28,20 @@ export interface Numbered {
   readonly number: number
 }
 
-/** Beyond so many everything is to be told. */
-const mostUntold = 1_000
-
 export function createPurgeLog(): PurgeLog {
   let highest = 0
   /** Of what was written with a lower number, all is purged, or may be. */
   let everything = 0
   const scopes = new Map<string, number>()
-  /** Ours, by their texts: how often it is being told, and the highest number that it has been told by. */
-  const ours = new Map<string, { beingTold: number; number: number }>()
-  const untold = new Map<string, Scope>()
-
-  function isOnItsWay(texts: readonly string[]): boolean {
-    return texts.some((text) => ours.has(text) || untold.has(text))
-  }
-
-  function ends(scope: Scope, number: number): void {
-    const one = ours.get(scopeText(scope))
-    if (one === undefined) return
-    one.beingTold -= 1
-    one.number = Math.max(one.number, number)
-    if (one.beingTold === 0 && one.number === 0) ours.delete(scopeText(scope))
-  }
-
   return {
     get number() {
       return highest
     },
     reaching(key) {
-      if (scopes.size + ours.size + untold.size === 0) return everything
-      const group = scopeText({ group: groupOf(key) })
-      const resource = scopeText({ resource: resourceOf(key) })
-      if (isOnItsWay([scopeText('everything'), group, resource])) return Infinity
-      return Math.max(everything, scopes.get(group) ?? 0, scopes.get(resource) ?? 0)
-    },
-    begins(scope) {
-      const text = scopeText(scope)
-      const one = ours.get(text) ?? { beingTold: 0, number: 0 }
-      one.beingTold += 1
-      ours.set(text, one)
-    },
-    told(scope, number) {
-      ends(scope, number)
-      untold.delete(scopeText(scope))
-    },
-    failed(scope) {
-      ends(scope, 0)
-      const isTooMuch = untold.size >= mostUntold || untold.has(scopeText('everything'))
-      if (isTooMuch) untold.clear()
-      const left = isTooMuch ? 'everything' : scope
-      untold.set(scopeText(left), left)
-    },
-    get untold() {
-      return untold.values()
+      if (scopes.size === 0) return everything
+      const ofGroup = scopes.get(scopeText({ group: groupOf(key) })) ?? 0
+      const ofResource = scopes.get(scopeText({ resource: resourceOf(key) })) ?? 0
+      return Math.max(everything, ofGroup, ofResource)
     },
     hear(purges, floor) {
       const isMissing = floor > highest
@@ -100,9 +53,6 @@ export function createPurgeLog(): PurgeLog {
         else scopes.set(scopeText(scope), Math.max(number, scopes.get(scopeText(scope)) ?? 0))
       }
       for (const [text, number] of scopes) if (number <= everything) scopes.delete(text)
-      for (const [text, { beingTold, number }] of ours) {
-        if (beingTold === 0 && (isMissing || number <= highest)) ours.delete(text)
-      }
       return isMissing
     },
   }
@@ -119,4 +69,9 @@ export function scopeFrom(text: string | undefined): Scope {
   const [, kind, name = ''] = /^(group|resource) (.+)$/s.exec(text ?? '') ?? []
   if (kind === undefined) return 'everything'
   return kind === 'group' ? { group: name } : { resource: name }
+}
+
+export function isReached(key: string, scope: Scope): boolean {
+  if (scope === 'everything') return true
+  return 'group' in scope ? scope.group === groupOf(key) : scope.resource === resourceOf(key)
 }

@@ -85,7 +85,7 @@ export function createTier(options: TierOptions): Tier {
   return {
     vouchedSince: (now) => touch.vouchedSince(now),
     async get(key) {
-      if (!touch.isKept) return undefined
+      if (!touch.isKept || touch.isUnheard(key)) return undefined
       const found = await Promise.all(namesOf(key).map((name) => read(key, name)))
       return found
         .filter((entry) => entry !== undefined)

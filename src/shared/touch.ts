@@ -12,7 +12,7 @@ import type { Clock } from '../clock.ts'
 import { type Asking, messageOf, type Told } from './asking.ts'
 import type { Connection } from './connection.ts'
 import type { Reply } from './link.ts'
-import { type Numbered, type PurgeLog, scopeFrom, scopeText } from './purge-log.ts'
+import { isReached, type Numbered, type PurgeLog, scopeFrom, scopeText } from './purge-log.ts'
 import * as scripts from './scripts.ts'
 import type { Sealing } from './sealing.ts'
 
@@ -23,6 +23,8 @@ export interface Touch {
   readonly heardAt: number
   /** See `SharedTier`. */
   vouchedSince(now: number): number
+  /** It has been purged here, and the log has not shown that yet: what is found may be from before. */
+  isUnheard(key: string): boolean
   /** @throws {PurgeNotShared} they are told as soon as they can be */
   purge(scope: Scope): Promise<void>
   onPurge(listener: (scope: Scope) => void): void
@@ -57,6 +59,8 @@ const silenceMs = 2_000
 const unheardMs = 4_000
 /** Beyond this many purges the log forgets the oldest: of what was written before them, all counts as purged. */
 const mostPurges = '10000'
+/** Beyond so many everything is to be told. */
+const mostUntold = 1_000
 /** The log must not go between two questions. */
 const leastRetentionMs = 3_600_000
 
@@ -68,8 +72,10 @@ export function createTouch(options: TouchOptions): Touch {
   const retention = String(Math.max(options.maxRetentionMs, leastRetentionMs))
   const purged: ((scope: Scope) => void)[] = []
   const gateShut: ((forMs: number) => void)[] = []
-  /** Numbers of the purges that were made here. */
-  const own = new Set<number>()
+  /** Purges that were made here, and are to be told. */
+  const untold = new Map<string, Scope>()
+  /** Those that have been told, by their numbers, until the log shows them. */
+  const unshown = new Map<number, Scope>()
   let heardAt = -Infinity
   /** Of what was asked for before, nobody knows whether it has been purged. */
   let knownSince = -Infinity
@@ -82,24 +88,27 @@ export function createTouch(options: TouchOptions): Touch {
     const text = scopeText(scope)
     const member = scope === 'everything' ? text : sealing.seal(Buffer.from(text), aboutScope)
     const args = [member, String(log.number), retention, mostPurges]
-    log.begins(scope)
-    try {
-      const { values } = await asking.reach(scripts.purge, [logKey], args, withinMs)
-      const number = numberIn(values[0])
-      own.add(number)
-      log.told(scope, number)
-    } catch (error) {
-      log.failed(scope)
-      throw error
-    }
+    const { values } = await asking.reach(scripts.purge, [logKey], args, withinMs)
+    unshown.set(numberIn(values[0]), scope)
+    untold.delete(text)
+  }
+
+  function toTell(scope: Scope): void {
+    const left = untold.size < mostUntold ? scope : 'everything'
+    if (left === 'everything') untold.clear()
+    untold.set(scopeText(left), left)
   }
 
   async function ask(): Promise<void> {
-    for (const scope of log.untold) await tell(scope)
+    for (const scope of untold.values()) await tell(scope)
+    const shown = [...unshown]
     const keys = [logKey, gateKey, probeKey]
     const told = await asking.reach(scripts.sync, keys, [String(log.number), retention], withinMs)
     hear(told)
     heardAt = told.sentAt
+    // The server that was told is gone, and the one in its place never was.
+    for (const [number, scope] of shown) if (unshown.delete(number)) toTell(scope)
+    isNewsSince ||= untold.size > 0
     if (!told.isLate) asking.up()
   }
 
@@ -107,7 +116,7 @@ export function createTouch(options: TouchOptions): Touch {
     const purges = numbered(Array.isArray(since) ? since : [])
     if (log.hear(purges, numberIn(floor))) knownSince = sentAt
     for (const { scope, number } of purges) {
-      if (!own.delete(number)) for (const listener of purged) listener(scope)
+      if (!unshown.delete(number)) for (const listener of purged) listener(scope)
     }
     const newUntil = numberIn(until)
     if (newUntil === gateUntil) return
@@ -185,8 +194,10 @@ export function createTouch(options: TouchOptions): Touch {
     get heardAt() {
       return heardAt
     },
+    isUnheard: (key) => [...untold.values(), ...unshown.values()].some((scope) => isReached(key, scope)),
     vouchedSince: (now) => (isKept(now) ? knownSince : Math.max(knownSince, heardAt, now - unheardMs)),
     async purge(scope) {
+      toTell(scope)
       try {
         await tell(scope)
       } catch (error) {
