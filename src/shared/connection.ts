@@ -94,7 +94,7 @@ export function connect({
   const commands =
     'url' in servers
       ? oneServer(first, open, tellReady)
-      : openNodes({ seeds, open, clock, random, ready: tellReady })
+      : openNodes({ seeds, open, clock, random, observer, ready: tellReady })
   let tries = 0
   const messages = openMessages({
     open,

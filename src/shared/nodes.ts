@@ -10,7 +10,7 @@
 import type { Clock } from '../clock.ts'
 import { SharedFailure } from './failure.ts'
 import type { Address } from './client.ts'
-import type { Link, LinkEvents, Reply } from './link.ts'
+import type { ConnectionObserver, Link, LinkEvents, Reply } from './link.ts'
 import { slotOf } from './slot.ts'
 
 export interface Nodes {
@@ -29,6 +29,8 @@ export interface NodesOptions {
   readonly open: (events: LinkEvents) => Link
   readonly clock: Clock
   readonly random: () => number
+  /** Told also of a node that does not say who has which slot: no other failure shows that it is none of a cluster. */
+  readonly observer: Pick<ConnectionObserver, 'failed'>
   /** Whenever a node can be asked, and all the others can. */
   readonly ready: () => void
 }
@@ -43,7 +45,7 @@ interface Range {
   readonly node: string
 }
 
-export function openNodes({ seeds, open, clock, random, ready }: NodesOptions): Nodes {
+export function openNodes({ seeds, open, clock, random, observer, ready }: NodesOptions): Nodes {
   const links = new Map<string, Link>()
   let known: readonly Address[] = seeds
   let ranges: readonly Range[] = []
@@ -75,7 +77,9 @@ export function openNodes({ seeds, open, clock, random, ready }: NodesOptions): 
     looking ??= link
       .ask(['CLUSTER', 'SLOTS'])
       .then((reply) => learn(reply, at))
-      .catch(() => {})
+      .catch((error: unknown) => {
+        if (error instanceof SharedFailure && !isClosed) observer.failed(error)
+      })
       .finally(() => {
         looking = undefined
       })
