@@ -5,14 +5,14 @@
  */
 
 import type { Clock } from './clock.ts'
-import type { Config, RedisAddress, SharedConfig } from './config/index.ts'
+import type { Config, SharedConfig } from './config/index.ts'
 import { type Gate, longestAtGateMs } from './graph/index.ts'
-import { type LinkLocal, type Outbound, readAuthorities } from './outbound/index.ts'
-import { exchangeFor } from './reach.ts'
+import type { LinkLocal, Outbound } from './outbound/index.ts'
+import { authoritiesFor, connectionFor, redisTokensFor } from './reach-redis.ts'
 import { sessionKeys } from './session/index.ts'
-import { connect, createSealing, createTier, type Credentials, type Tier, watchKeys } from './shared/index.ts'
+import { createSealing, createTier, type Credentials, type Tier, watchKeys } from './shared/index.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
-import { createTokenProvider, redisLogins, redisResource } from './token/index.ts'
+import { redisLogins } from './token/index.ts'
 
 export interface Sharing {
   readonly tier: Tier
@@ -46,7 +46,7 @@ export async function sharingFor(
   const { cache, graph, identity } = config
   const { gate, clock, timeline, random, log, metrics } = options
   const { maxRetention } = cache
-  const ca = shared.caFile === undefined ? [] : [await readAuthorities(shared.caFile, 'cache.shared.caFile')]
+  const ca = await authoritiesFor(shared)
   const keys = await watchKeys({
     file: shared.keysFile,
     clock,
@@ -58,8 +58,7 @@ export async function sharingFor(
   })
   const login = loginFor(shared.auth, config, options)
   let whyNot: string | undefined
-  const connection = connect({
-    servers: 'url' in shared ? { url: urlOf(shared.url) } : { cluster: shared.cluster.map(urlOf) },
+  const connection = connectionFor(shared, {
     ca,
     credentials: login.credentials,
     clock,
@@ -114,19 +113,12 @@ function loginFor(
   { outbound, linkLocal, clock, random, log, metrics }: SharingOptions,
 ): { readonly credentials: Credentials; close(): void } {
   if (auth.type !== 'entra') return { credentials: auth, close() {} }
-  // Tokens of the same identity as Graph's, for Redis.
-  const exchange = exchangeFor(config, {
-    resource: redisResource,
+  const tokens = redisTokensFor(config, {
     outbound,
     linkLocal,
     clock,
     clockCompared: (skewMs) => metrics.clockCompared(skewMs),
-  })
-  const tokens = createTokenProvider({
-    exchange,
-    clock,
     random,
-    needsRole: false,
     observer: {
       exchanged: () => metrics.exchanged(true),
       failed({ message }, retryInMs) {
@@ -136,8 +128,4 @@ function loginFor(
     },
   })
   return { credentials: { type: 'entra', tokens: redisLogins(tokens) }, close: () => tokens.close() }
-}
-
-function urlOf({ scheme, host, port }: RedisAddress): string {
-  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

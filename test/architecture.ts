@@ -67,8 +67,14 @@ const showsTheEmulator = /^src\/commands\/(?:emulate\.ts$|demo\/)/
  * own, and no other command is to become one.
  */
 const asksTheParts = /^src\/commands\/(?:doctor|explain)\//
-const partsAsked = ['access', 'callers', 'graph', 'outbound', 'session', 'token']
-const compositionRoot = ['src/gateway.ts', 'src/parts.ts', 'src/reach.ts', 'src/sharing.ts']
+const partsAsked = ['access', 'callers', 'graph', 'outbound', 'session', 'shared', 'token']
+const compositionRoot = [
+  'src/gateway.ts',
+  'src/parts.ts',
+  'src/reach.ts',
+  'src/reach-redis.ts',
+  'src/sharing.ts',
+]
 
 export function roomOf(file: string): string {
   const [, first = '', ...inside] = file.split('/')
