@@ -23,6 +23,11 @@ export interface PurgeLog {
   hear(purges: readonly Numbered[], floor: number): boolean
 }
 
+/** The log's key, and the channel on which replicas hear that there is news in it. */
+export function channelOf(prefix: string): string {
+  return `${prefix}:{log}:purges`
+}
+
 export interface Numbered {
   readonly scope: Scope
   readonly number: number

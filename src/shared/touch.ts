@@ -12,7 +12,7 @@ import type { Clock } from '../clock.ts'
 import { type Asking, messageOf, type Told } from './asking.ts'
 import type { Connection } from './connection.ts'
 import type { Reply } from './link.ts'
-import { isReached, type Numbered, type PurgeLog, scopeFrom, scopeText } from './purge-log.ts'
+import { channelOf, isReached, type Numbered, type PurgeLog, scopeFrom, scopeText } from './purge-log.ts'
 import * as scripts from './scripts.ts'
 import type { Sealing } from './sealing.ts'
 
@@ -66,7 +66,7 @@ const leastRetentionMs = 3_600_000
 
 export function createTouch(options: TouchOptions): Touch {
   const { connection, asking, log, sealing, prefix, clock, timeline } = options
-  const logKey = `${prefix}:{log}:purges`
+  const logKey = channelOf(prefix)
   const gateKey = `${prefix}:{log}:gate`
   const probeKey = `${prefix}:{log}:probe`
   const retention = String(Math.max(options.maxRetentionMs, leastRetentionMs))

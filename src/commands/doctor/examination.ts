@@ -10,6 +10,7 @@ import { heapProblem } from '../../parts.ts'
 import { type Environment, outboundFor } from '../../reach.ts'
 import { examineExchange, examineGraph, examineKeys, examineRoles } from './identity.ts'
 import { failed, type Line, ok, type Told } from './line.ts'
+import { createSharedSteps } from './shared-steps.ts'
 import { examineClock, sourceOf, whoTellsTime } from './network.ts'
 import { examineTls } from './server-files.ts'
 import { examineSigningKey, examineSink } from './sink.ts'
@@ -23,7 +24,7 @@ export interface Examination extends AsyncDisposable {
   readonly hasOverrun: boolean
 }
 
-/** The longest chain is a file, a name, the proxy, the exchange, a read: 28 s if each takes all it may. */
+/** The longest chains are a file, a name, the proxy, the exchange, and then a read, or Redis: 29 s if each takes all it may. */
 const fileMs = 3_000
 const exchangeMs = 7_000
 /** Two documents, of 5 s each. */
@@ -68,7 +69,7 @@ export function examine(
     return { told: ok(`the system’s certificate authorities are trusted${also}`), value }
   })
 
-  const { reaching, directly, steps: waysLooked } = createWays(config, { way, begin })
+  const { reaching, directly, named, steps: waysLooked } = createWays(config, { way, begin })
   const patience = exchangeMs + graceMs
 
   const time = begin(
@@ -99,14 +100,27 @@ export function examine(
     { withinMs: patience, needs: [token, ...reaching(graph.endpoint)] },
     async (held, outbound) => ({ told: await examineGraph(held, config, { outbound, clock }) }),
   )
+  const shared = createSharedSteps(config, { clock, begin, way, token, named })
 
-  const inOrder = [...files, way, ...waysLooked(), time, ...keys, token, roles, read, ...records]
+  const inOrder = [
+    ...files,
+    way,
+    ...waysLooked(),
+    time,
+    ...keys,
+    token,
+    roles,
+    read,
+    ...shared.steps,
+    ...records,
+  ]
   return {
     lines: linesOf(inOrder),
     get hasOverrun() {
       return steps.hasOverrun
     },
     async [Symbol.asyncDispose]() {
+      await shared.close()
       await (await way.outcome).value?.close()
     },
   }

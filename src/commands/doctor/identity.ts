@@ -54,13 +54,18 @@ export async function examineExchange(
     const token = await exchangeFor(config, { outbound, linkLocal, clock, clockCompared() {} })()
     return { told: ok(`an app-only token until ${new Date(token.expiresAt).toISOString()}`), value: token }
   } catch (error) {
-    const [found = '', remedy] = (error instanceof Error ? error.message : String(error)).split(
-      '. What to do: ',
-    )
-    return { told: failed(found, remedy ?? exchangeRemedy(config)) }
+    return { told: asFailed(error, exchangeRemedy(config)) }
   } finally {
     linkLocal.close()
   }
+}
+
+/** An exchange that has failed may say itself what to do. */
+export function asFailed(error: unknown, otherwise: string): Told {
+  const [found = '', remedy] = (error instanceof Error ? error.message : String(error)).split(
+    '. What to do: ',
+  )
+  return failed(found, remedy ?? otherwise)
 }
 
 function exchangeRemedy({ identity: { authorityHost, credential } }: Config): string {

@@ -18,6 +18,8 @@ export interface Ways {
   readonly reaching: (origin: string) => Needs
   /** Whatever the configuration says of a proxy. */
   readonly directly: (origin: string) => Needs
+  /** Where somebody has a name, the step that looks it up. */
+  readonly named: (origin: string) => readonly Step<unknown>[]
   /** Those that have been needed so far. */
   readonly steps: () => readonly Step<unknown>[]
 }
@@ -36,14 +38,16 @@ export function createWays(
   const proxied = new Set<string>()
   let throughProxy: Step<unknown> | undefined
 
-  function directly(origin: string): Needs {
+  function named(origin: string): readonly Step<unknown>[] {
     const name = nameIn(origin)
-    if (name === undefined) return [way]
+    if (name === undefined) return []
     const step =
       names.get(name) ?? begin(`dns ${name}`, { withinMs: nameMs, needs: [] }, () => examineName(name))
     names.set(name, step)
-    return [way, step]
+    return [step]
   }
+
+  const directly = (origin: string): Needs => [way, ...named(origin)]
 
   function reaching(origin: string): Needs {
     if (proxy === undefined || proxy === 'off' || !isProxied(origin)) return directly(origin)
@@ -60,6 +64,7 @@ export function createWays(
   return {
     reaching,
     directly,
+    named,
     steps: () => [...names.values(), ...(throughProxy === undefined ? [] : [throughProxy])],
   }
 }

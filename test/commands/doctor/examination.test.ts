@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { after, beforeEach, describe, test } from 'node:test'
 import { Agent, request } from 'undici'
 import { systemClock } from '../../../src/clock.ts'
 import { createFakeClock } from '../../world/fake-clock.ts'
+import { startRedis } from '../../world/redis.ts'
 import { saidBy, startPatient, troubles } from './patient.ts'
 
 const patient = await startPatient()
@@ -48,7 +49,13 @@ const order = [
 test('the guide has every check, and no other', async () => {
   const { privateKey } = generateKeyPairSync('ed25519')
   await writeFile(inFolder('signing.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
-  const lines = await patient.lines({ audit: { signingKeyFile: inFolder('signing.pem') } })
+  await using redis = await startRedis()
+  await writeFile(inFolder('keys'), `one ${randomBytes(32).toString('base64')}`)
+  const lines = await patient.lines({
+    audit: { signingKeyFile: inFolder('signing.pem') },
+    // A generous time limit: machines can be slow.
+    cache: { shared: { url: redis.url, keysFile: inFolder('keys'), timeout: '5s' } },
+  })
   assert.deepEqual(troubles(lines), [])
   const looked = lines.map(({ check }) => check.replace(/^(dns|issuer) .*/, '$1 <name>'))
   const guide = await readFile('docs/guides/debugging.md', 'utf8')
