@@ -116,7 +116,9 @@ program
 
 program
   .command('purge')
-  .description('empty the cache of every replica behind an address; exit 1 names those it did not reach')
+  .description(
+    'empty the cache of every replica behind an address; exit 1 names those that have not, or could not tell the others',
+  )
   .option('--all', 'everything')
   .option('--workspace <id>', 'one workspace, as its callers name it: "default" and its GUID are two')
   .option('--session <id>', 'one session of that workspace')

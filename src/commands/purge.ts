@@ -4,7 +4,8 @@
  * @module
  */
 
-import { ask, mistakeInUrl, readText, reasonOf, replicasAt, type Resolve } from './replicas.ts'
+import { isJsonObject, parseJsonObject } from '../json.ts'
+import { ask, mistakeInUrl, readText, reasonOf, replicasAt, type Reply, type Resolve } from './replicas.ts'
 import { complain, say } from './terminal.ts'
 
 export interface PurgeOptions {
@@ -17,13 +18,13 @@ export interface PurgeOptions {
   readonly caFile?: string
 }
 
-/** @returns the exit code: 0 only if every replica has purged; 1 names those that have not */
+/** @returns the exit code: 0 only if every replica has purged, and all know of it; 1 names those that have not */
 export async function purge(options: PurgeOptions): Promise<number> {
   try {
     const outcomes = await purgeReplicas(options)
-    for (const { address, isPurged, said } of outcomes) {
-      if (isPurged) say(`${address}  ${said}`)
-      else complain(`${address}  not confirmed: ${said}`)
+    for (const { address, purged, said } of outcomes) {
+      if (purged === 'yes') say(`${address}  ${said}`)
+      else complain(`${address}  ${shortfalls[purged]}: ${said}`)
     }
     return exitCodeOf(outcomes)
   } catch (error) {
@@ -43,13 +44,19 @@ export function mistakeIn({ url, all = false, workspace, session }: PurgeOptions
 
 export interface Outcome {
   readonly address: string
-  readonly isPurged: boolean
+  /** `here`: it has, and could not tell those it shares a cache with. */
+  readonly purged: 'yes' | 'here' | 'unknown'
   readonly said: string
+}
+
+const shortfalls = {
+  here: 'purged here; the others could not be told',
+  unknown: 'not confirmed',
 }
 
 /** One replica that still gives out what should be gone is one too many. */
 export function exitCodeOf(outcomes: readonly Outcome[]): number {
-  return outcomes.length > 0 && outcomes.every(({ isPurged }) => isPurged) ? 0 : 1
+  return outcomes.length > 0 && outcomes.every(({ purged }) => purged === 'yes') ? 0 : 1
 }
 
 /** @throws a file cannot be read, or the name has no address */
@@ -66,14 +73,21 @@ export async function purgeReplicas(options: PurgeOptions, resolve?: Resolve): P
     replicas.map(async (replica) => {
       const { address } = replica
       try {
-        const { status, requestId, body } = await ask(url, replica, { method: 'DELETE', headers, ca })
-        const isPurged = status === 200
-        return { address, isPurged, said: `${isPurged ? '' : `${status} `}${body} (request-id ${requestId})` }
+        const reply = await ask(url, replica, { method: 'DELETE', headers, ca })
+        const purged = judge(reply)
+        const status = purged === 'yes' ? '' : `${reply.status} `
+        return { address, purged, said: `${status}${reply.body} (request-id ${reply.requestId})` }
       } catch (error) {
-        return { address, isPurged: false, said: reasonOf(error) }
+        return { address, purged: 'unknown', said: reasonOf(error) }
       }
     }),
   )
+}
+
+function judge({ status, body }: Reply): Outcome['purged'] {
+  if (status === 200) return 'yes'
+  const error = parseJsonObject(Buffer.from(body))?.['error']
+  return status === 503 && isJsonObject(error) && error['code'] === 'purgeNotShared' ? 'here' : 'unknown'
 }
 
 function pathOf({ workspace, session }: PurgeOptions): string {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { exitCodeOf, purgeReplicas } from '../../src/commands/purge.ts'
-import { sessionId } from '../world/world.ts'
+import { sessionId, startWorld } from '../world/world.ts'
 import { sharedWorld } from '../security/wire.ts'
 import { run } from './program.ts'
 
@@ -89,10 +90,10 @@ describe('session-gateway purge', () => {
     const before = world().records.length
     const both = await purgeReplicas({ ...(await options()), all: true }, () => Promise.resolve(here))
     assert.deepEqual(
-      both.map(({ address, isPurged }) => [address, isPurged]),
+      both.map(({ address, purged }) => [address, purged]),
       [
-        ['127.0.0.1', true],
-        ['127.0.0.2', true],
+        ['127.0.0.1', 'yes'],
+        ['127.0.0.2', 'yes'],
       ],
     )
     assert.equal(world().records.length, before + 2)
@@ -108,11 +109,46 @@ describe('session-gateway purge', () => {
     )
     other.close()
     assert.deepEqual(
-      missed.map(({ isPurged }) => isPurged),
-      [false, false],
+      missed.map(({ purged }) => purged),
+      ['unknown', 'unknown'],
     )
     assert.deepEqual([both, missed, [...both, ...missed], []].map(exitCodeOf), [0, 1, 1, 1])
     assert.equal(missed[0]?.said, '503 busy (request-id none)')
     assert.match(String(missed[1]?.said), /ECONNREFUSED/)
   })
+})
+
+test('a replica that has purged, and could not tell those it shares a cache with, is told so', async () => {
+  await using world = await startWorld({
+    files: { keys: `one ${randomBytes(32).toString('base64')}`, token: '' },
+    config: (inFolder) => ({
+      cache: { freshFor: '1h', shared: { url: 'redis://127.0.0.1:9', keysFile: inFolder('keys') } },
+    }),
+  })
+  const tokenFile = join(world.folder, 'token')
+  await writeFile(tokenFile, await world.workloadToken('ops'))
+  const url = `http://127.0.0.1:${world.gateway.managementAddress.port}`
+  await world.ask()
+  assert.match(String((await world.ask()).headers['cache-status']), /; hit;/)
+  const { code, stdout, stderr } = await run(['purge', '--all', '--url', url, '--token-file', tokenFile])
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(
+    stderr,
+    /^127\.0\.0\.1 {2}purged here; the others could not be told: 503 \{.*purgeNotShared.*\} \(request-id \S+\)\n$/,
+  )
+  assert.match(String((await world.ask()).headers['cache-status']), /fwd=uri-miss/)
+})
+
+test('another 503, or words that only look like it, confirms nothing', async () => {
+  const bodies = ['purgeNotShared', '{"error":"purgeNotShared"}', '{"error":{"code":"auditUnavailable"}}']
+  for (const body of bodies) {
+    const server = createServer((_request, response) => response.writeHead(503).end(body))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    assert.ok(address !== null && typeof address === 'object')
+    const [outcome] = await purgeReplicas({ url: `http://127.0.0.1:${address.port}`, all: true })
+    server.close()
+    assert.equal(outcome?.purged, 'unknown', body)
+  }
 })
