@@ -99,4 +99,34 @@ describe('a configuration', { concurrency: true }, () => {
     assert.match(stdout, /level: debug # env GATEWAY_LOG_LEVEL$/m)
     assert.doesNotMatch(stdout, /CANARY/)
   })
+
+  test('of a shared cache: print-config has its address, and check-config warns of a password in the clear', async () => {
+    await writeFile(
+      file('shared.yaml'),
+      `cache: { shared: { keysFile: /keys, auth: { type: passwordFile, file: /p } } }`,
+    )
+    const args = ['-c', file('sound.yaml'), file('shared.yaml')]
+    const env = { GATEWAY_REDIS_URL: 'redis://redis.example' }
+    const { stdout } = await run(['print-config', ...args], { env })
+    assert.match(stdout, /^ {4}url: redis:\/\/redis\.example # env GATEWAY_REDIS_URL$/m)
+    const { code, stderr } = await run(['check-config', ...args], { env })
+    assert.equal(code, 0)
+    assert.match(
+      stderr,
+      /^warning {2}\S*shared\.yaml:1:\d+ {2}cache\.shared\.auth: the password goes to Redis unencrypted/m,
+    )
+  })
+
+  test('with a password in the URL of a shared cache: no command repeats it', async () => {
+    await writeFile(file('keys.yaml'), 'cache: { shared: { keysFile: /keys } }')
+    const args = ['-c', file('sound.yaml'), file('keys.yaml')]
+    const env = { GATEWAY_REDIS_URL: 'rediss://gateway:CANARY@redis.example' }
+    const path = '/beta/security/securityCopilot/workspaces/default/sessions'
+    for (const command of [['check-config'], ['print-config'], ['serve'], ['doctor'], ['explain', path]]) {
+      const { code, stdout, stderr } = await run([...command, ...args], { env })
+      assert.notEqual(code, 0)
+      assert.match(stdout + stderr, /cache\.shared\.url: holds credentials/)
+      assert.doesNotMatch(stdout + stderr, /CANARY/)
+    }
+  })
 })

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { slotOf } from '../../src/shared/slot.ts'
-import { type Redis, startCluster, until } from '../world/redis.ts'
-import { connected, get, mailbox, put, tell } from './redis-client.ts'
+import { type Redis, startCluster, startRedis, until } from '../world/redis.ts'
+import { connected, get, mailbox, observe, put, tell } from './redis-client.ts'
 
 test('each key is asked of the node that has it, found from one node alone', async () => {
   await using cluster = await startCluster()
@@ -19,6 +19,12 @@ test('each key is asked of the node that has it, found from one node alone', asy
     300,
   )
   assert.ok(sizes.every((size) => Number(size) > 0))
+})
+
+test('a server that is no node of a cluster is not taken for one, and says why', async () => {
+  await using redis = await startRedis()
+  await using world = observe({ servers: { cluster: [redis.url] } })
+  assert.match((await world.failed('refused')).message, /cluster support disabled/)
 })
 
 test('a key is in the slot that Redis counts', async () => {

@@ -6,11 +6,13 @@
 
 import type { Clock } from '../../clock.ts'
 import type { Config, RedisAddress, SharedConfig } from '../../config/index.ts'
+import { StartFailure } from '../../errors.ts'
 import { createLinkLocal, type Outbound } from '../../outbound/index.ts'
 import { authoritiesFor, connectionFor, redisTokensFor, urlOf } from '../../reach-redis.ts'
 import {
   type Connection,
   type Credentials,
+  type Keys,
   lookAt,
   probe,
   SharedFailure,
@@ -34,11 +36,20 @@ export interface Reached extends AsyncDisposable {
   readonly connection: Connection
 }
 
-/** @throws {StartFailure} the file does not work */
 export async function examineKeysFile({ keysFile }: SharedConfig, clock: Clock): Promise<Told> {
-  const keys = await watchKeys({ file: keysFile, clock, observer() {} })
-  keys.close()
-  const [writing, other] = keys.current.readable
+  let found: Keys
+  try {
+    const keys = await watchKeys({ file: keysFile, clock, observer() {} })
+    keys.close()
+    found = keys.current
+  } catch (error) {
+    if (!(error instanceof StartFailure)) throw error
+    return failed(
+      error.message,
+      'no gateway starts without it: `<id> <base64 of 32 bytes>` a line, the same file for all replicas, readable by who runs them',
+    )
+  }
+  const [writing, other] = found.readable
   return ok(
     `${keysFile}: the key ${writing?.id} seals${other === undefined ? '' : `, and ${other.id} is read, too`}`,
   )

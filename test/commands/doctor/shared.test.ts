@@ -74,7 +74,7 @@ findsOnly(patient, [
     what: 'a keys file that is none, and the server is looked at all the same',
     config: shared({ url: redis.url, keysFile: inFolder('password') }),
     troubles: ['failed cache.shared.keysFile'],
-    said: /cache\.shared\.keysFile: .*password, line 1: expected `<id> <base64 of 32 bytes>`/,
+    said: /cache\.shared\.keysFile: .*password, line 1: expected `<id> <base64 of 32 bytes>`\nno gateway starts without it/,
   },
   {
     what: 'a name of Redis that has no address',
