@@ -8,10 +8,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { type Certificate, startEmulator } from '../src/emulator/index.ts'
+import { type Certificate, type Emulator, startEmulator } from '../src/emulator/index.ts'
 
 export interface BenchWorld extends AsyncDisposable {
   readonly folder: string
+  readonly emulator: Emulator
   /** Of a caller who may read the session. */
   readonly headers: Readonly<Record<string, string>>
   /** Of the authority that the gateway trusts. */
@@ -52,6 +53,7 @@ export async function startBenchWorld(): Promise<BenchWorld> {
   const made = building.move()
   return {
     folder,
+    emulator,
     headers: { authorization: `Bearer ${token}` },
     certificateFor: (names) => emulator.certificateFor(names),
     async configure(name, sections = {}) {
