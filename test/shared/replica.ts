@@ -101,6 +101,9 @@ export interface ReplicaOptions {
   readonly windows?: Partial<Windows>
   readonly maxRetentionMs?: number
   readonly random?: () => number
+  readonly keysOf?: (resource: string) => string[]
+  /** Leases end by the server's own clock, as they really do. */
+  readonly hasRealLeases?: boolean
 }
 
 export const memory = (): Store => createMemoryStore(2 ** 20)
@@ -152,7 +155,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   const connection: Connection = {
     run(asks, names, args) {
       if (isCut) return Promise.reject(new Error('cut off'))
-      const lasting = asks === scripts.claim || asks === scripts.renew
+      const lasting = options.hasRealLeases !== true && (asks === scripts.claim || asks === scripts.renew)
       const values = args.map((value, at) => (lasting && at === 1 ? leaseMs : value))
       return count(
         way.connection.run(clockedScripts.get(asks) ?? asks, names, [...values, String(time.now())]),
@@ -176,7 +179,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     timeoutMs: 10_000,
     maxRetentionMs: options.maxRetentionMs ?? windows.maxRetentionMs,
     patienceMs: 60 * 60_000,
-    keysOf: relatedTo,
+    keysOf: options.keysOf ?? relatedTo,
     clock,
     timeline,
     observer: {
@@ -195,7 +198,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     clock,
     timeline,
     random,
-    keysOf: relatedTo,
+    keysOf: options.keysOf ?? relatedTo,
     observer: { refreshed() {}, failedBehind() {} },
   })
   return {
