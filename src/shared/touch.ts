@@ -210,10 +210,11 @@ export function createTouch(options: TouchOptions): Touch {
     async shutGate(forMs) {
       const told = await asking.ask('shut', scripts.shut, [gateKey, logKey], [String(forMs)])
       if (told === undefined) return
+      const known = gateUntil
       gateUntil = numberIn(told.values[0])
-      // Another replica was told to wait for longer, and this one has not heard of it yet.
       const leftMs = gateUntil - told.now
-      if (leftMs > Math.ceil(forMs)) for (const listener of gateShut) listener(leftMs)
+      // Another replica was told to wait for longer, and this one had not heard of it yet.
+      if (gateUntil > known && leftMs > Math.ceil(forMs)) for (const listener of gateShut) listener(leftMs)
     },
     onGateShut: (listener) => void gateShut.push(listener),
     close() {
