@@ -23,7 +23,7 @@ export interface Serving extends AsyncDisposable {
   readonly logs: readonly Line[]
   ask(path?: string, headers?: Record<string, string>): Promise<Reply>
   /** Asks the management port. */
-  manage(path: string): Promise<Reply>
+  manage(path: string, asking?: { method?: 'GET' | 'DELETE'; authorization?: string }): Promise<Reply>
 }
 
 export interface ServingOptions extends ProgramOptions {
@@ -33,16 +33,19 @@ export interface ServingOptions extends ProgramOptions {
     | ((inFolder: (name: string) => string) => Readonly<Record<string, object>>)
   /** Of every token; `reader` unless told. */
   readonly subject?: string
+  /** Another one's, which goes with that one. */
+  readonly emulator?: Emulator
 }
 
 /** Waits until it is ready. */
 export async function startServing({
   config,
   subject = 'reader',
+  emulator: given,
   ...options
 }: ServingOptions = {}): Promise<Serving> {
   await using building = new AsyncDisposableStack()
-  const emulator = building.use(await startEmulator())
+  const emulator = given ?? building.use(await startEmulator())
   const folder = await mkdtemp(join(tmpdir(), 'session-gateway-serving-'))
   building.defer(() => rm(folder, { recursive: true, force: true }))
   const file = await writeConfig(folder, emulator, config)
@@ -55,8 +58,12 @@ export async function startServing({
   building.defer(() => agent.destroy())
   const token = await emulator.issuer.token({ sub: subject, aud: audience })
 
-  async function send(target: string, headers: Record<string, string>): Promise<Reply> {
-    const response = await request(target, { dispatcher: agent, headers })
+  async function send(
+    target: string,
+    headers: Record<string, string>,
+    method: 'GET' | 'DELETE' = 'GET',
+  ): Promise<Reply> {
+    const response = await request(target, { dispatcher: agent, headers, method })
     const body = await response.body.text()
     return {
       status: response.statusCode,
@@ -67,7 +74,8 @@ export async function startServing({
       },
     }
   }
-  const manage = (path: string): Promise<Reply> => send(`http://127.0.0.1:${managementPort}${path}`, {})
+  const manage: Serving['manage'] = (path, { method, ...headers } = {}) =>
+    send(`http://127.0.0.1:${managementPort}${path}`, headers, method)
   await until(async () => (await manage('/readyz')).status === 200)
   const made = building.move()
   return {

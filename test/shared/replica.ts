@@ -32,7 +32,8 @@ export interface Time {
 }
 
 export function createTime(): Time {
-  const clock = createFakeClock()
+  // Keys end by the server's real clock: it must not overtake a time that stands still.
+  const clock = createFakeClock(Date.now() + 3_600_000)
   return { now: () => clock.now(), clocks: [clock] }
 }
 

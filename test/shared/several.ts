@@ -23,11 +23,11 @@ export interface Several {
   readonly time: Time
   readonly replicas: readonly [Replica, Replica, Replica]
   /** Another one, as from now on. */
-  newcomer(options?: Partial<ReplicaOptions>): Promise<Replica>
-  settle(): Promise<void>
-  pass(ms: number): Promise<void>
+  readonly newcomer: (options?: Partial<ReplicaOptions>) => Promise<Replica>
+  readonly settle: () => Promise<void>
+  readonly pass: (ms: number) => Promise<void>
   /** Keys of this test in Redis, without the prefix. */
-  keys(pattern?: string): Promise<string[]>
+  readonly keys: (pattern?: string) => Promise<string[]>
 }
 
 export function onOneRedis(): (
@@ -72,8 +72,8 @@ export function onOneRedis(): (
       settle: () => settle(...all),
       pass: (ms) => pass(time, ms, ...all),
       async keys(pattern = '*') {
-        const found = (await redis.command('KEYS', `${prefix}:${pattern}`)) as Buffer[]
-        return found.map((key) => String(key).slice(prefix.length + 1)).toSorted()
+        const found = (await redis.command('KEYS', `${prefix}:${pattern}`)) as string[]
+        return found.map((key) => key.slice(prefix.length + 1)).toSorted()
       },
     }
   }

@@ -41,7 +41,7 @@ describe('what is shared', () => {
     const cancelled = new AbortController().signal
     const claim = await tier.claim(key, { held: undefined, isOvertaking: true, waitedMs: 0, cancelled })
     assert.ok('lands' in claim)
-    await claim.lands(entry)
+    assert.ok(await claim.lands(entry))
   }
 
   async function createFar(): Promise<AnyStore> {
