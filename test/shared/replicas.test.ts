@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { until } from '../security/wire.ts'
-import { sessionPath, workspacePath } from '../world/world.ts'
+import { sessionPath, type World, workspacePath } from '../world/world.ts'
 import { type Fleet, startFleet } from './fleet.ts'
 
 describe('replicas that share a tier', () => {
@@ -42,5 +42,22 @@ describe('replicas that share a tier', () => {
     assert.equal((await one.ask(path)).status, 404)
     assert.equal((await two.ask(path)).status, 404)
     assert.equal(fleet.calls, earlier + 1)
+  })
+
+  test('are all asked to wait when Graph has asked one of them: nobody asks it before', async () => {
+    const [one, two, three] = fleet.replicas
+    assert.ok(one !== undefined && two !== undefined && three !== undefined)
+    fleet.emulator.fail('graph', { kind: 'status', status: 429, retryAfter: '60' }, 1)
+    assert.equal((await one.ask(`${sessionPath}?$select=displayName`)).status, 503)
+    const told = async (replica: World): Promise<boolean> =>
+      /^session_gateway_graph_gate_shut_seconds [1-9]/m.test((await replica.manage('/metrics')).body)
+    await until('the others have heard', async () => (await told(two)) && (await told(three)))
+    const calls = fleet.calls
+    for (const replica of fleet.replicas) {
+      const reply = await replica.ask(`${workspacePath}/sessions/00000000-0000-4000-8000-000000000001`)
+      assert.equal(reply.status, 503)
+      assert.ok(Number(reply.headers['retry-after']) > 30)
+    }
+    assert.equal(fleet.calls, calls)
   })
 })
