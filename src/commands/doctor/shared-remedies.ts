@@ -3,7 +3,7 @@ import type { SharedFailure } from '../../shared/index.ts'
 
 /** All that is done there, and what only the doctor asks. */
 const commands =
-  '+ping +hello +client|setname +cluster|slots +asking +subscribe +unsubscribe +publish +eval +evalsha +time ' +
+  '+ping +cluster|slots +asking +subscribe +unsubscribe +publish +eval +evalsha +time ' +
   '+get +set +del +pttl +pexpire +zadd +zcard +zrange +zrangebyscore +zremrangebyscore +zscore ' +
   '+info +cluster|info +pubsub|numsub'
 
@@ -55,7 +55,7 @@ const byWords: readonly (readonly [RegExp, (shared: SharedConfig) => string])[] 
   [
     /OOM/,
     () =>
-      'it is full and throws nothing away: raise maxmemory, or set maxmemory-policy to volatile-ttl; whatever is stored for replicas has an end',
+      'it is full and has nothing that it may throw away: raise maxmemory, or set maxmemory-policy to allkeys-lru',
   ],
   [
     /MISCONF|NOREPLICAS/,

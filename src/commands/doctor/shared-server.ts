@@ -71,7 +71,7 @@ function describeMemory(info: string | undefined): Told {
   if (policy !== 'noeviction') return ok(found)
   return warning(
     used >= most * fullAt ? `${found}: it is full, or soon will be` : found,
-    'once it is full it takes nothing, and each replica goes on alone: set maxmemory-policy to volatile-ttl',
+    'once it is full it takes nothing, and each replica goes on alone: set maxmemory-policy to allkeys-lru',
   )
 }
 

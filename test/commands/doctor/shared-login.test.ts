@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { after, beforeEach, test } from 'node:test'
 import { untilShared } from '../../shared/fleet.ts'
 import { startRedis } from '../../world/redis.ts'
@@ -56,6 +56,15 @@ test('what a user is to be permitted, as the doctor says it, is enough for it an
   assert.equal(purged.status, 200)
   assert.equal((await world.ask()).status, 200)
   assert.deepEqual(await redis.command('ACL', 'LOG'), [])
+})
+
+test('with the rights that the guide gives, the doctor misses nothing but what INFO would say', async () => {
+  const guide = await readFile('docs/guides/shared-cache.md', 'utf8')
+  const [, rule = ''] = /ACL SETUSER session-gateway reset on >the-password ([^]*?)\n\n/.exec(guide) ?? []
+  const words = rule.split(/[\s\\]+/)
+  await redis.command('ACL', 'SETUSER', 'guided', 'reset', 'on', `>${password}`, ...words)
+  const lines = await patient.lines(shared(byPassword('guided')))
+  assert.deepEqual(troubles(lines), ['skipped cache.shared server', 'skipped cache.shared server'])
 })
 
 test('a replica that listens is counted', async () => {
