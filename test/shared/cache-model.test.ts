@@ -4,18 +4,8 @@ import type { Store } from '../../src/cache/index.ts'
 import { type Kept, Model, modelWindows } from '../cache/model.ts'
 import { Real, steps, type Subject } from '../cache/model-steps.ts'
 import { type Redis, startRedis } from '../world/redis.ts'
-import {
-  createReplica,
-  createTime,
-  memory,
-  newPrefix,
-  nudge,
-  noMemory,
-  openWay,
-  pass,
-  settle,
-  type Way,
-} from './replica.ts'
+import { createReplica, createTime, memory, newPrefix, nudge, noMemory, pass, settle } from './replica.ts'
+import { openWay, type Way } from './way.ts'
 
 describe('with a shared tier', () => {
   let redis: Redis

@@ -77,7 +77,7 @@ for (const [what, start] of Object.entries(servers)) {
       ].entries()) {
         const displayName = `as it is before purge ${index}`
         await until(async () => (await ask(path, 3)).size === 1)
-        const before = [...(await ask(path, 30))]
+        const old = [...(await ask(path, 30))]
         const earlier = calls()
         const createdDateTime = '2026-01-01T00:00:00Z'
         replicas[0]?.emulator.graph.put('default', {
@@ -86,7 +86,7 @@ for (const [what, start] of Object.entries(servers)) {
           lastModifiedDateTime: createdDateTime,
           displayName,
         })
-        assert.deepEqual([...(await ask(path, 30))], before)
+        assert.deepEqual([...(await ask(path, 30))], old)
         const purging = replicas[index] ?? assert.fail()
         const token = await purging.emulator.issuer.token({ sub: 'operator', aud: audience })
         const authorization = `Bearer ${token}`

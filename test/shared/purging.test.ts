@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Scope } from '../../src/cache/index.ts'
-import { brings, fails, notToFetch, relatedTo } from '../cache/answer.ts'
+import { brings, fails, relatedTo } from '../cache/answer.ts'
 import { newKey, nudge, type Replica } from './replica.ts'
-import { onOneRedis } from './several.ts'
-
-/** What a replica has of it without a trip. */
-async function has(replica: Replica, key: string): Promise<string> {
-  return replica.read(key, notToFetch, { onlyIfCached: true }).then(
-    ({ how, entry }) => `${how} ${entry.body}`,
-    () => 'nothing',
-  )
-}
+import { has, onOneRedis } from './several.ts'
 
 const keys = ['a/1', 'a/1?id', 'a/2', 'b/1']
 

@@ -3,10 +3,8 @@
  * a script takes for the server's time is the test's.
  */
 
-import { randomBytes } from 'node:crypto'
-import { createSecretKey } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import { systemClock } from '../../src/clock.ts'
 import {
   type Cache,
   createCache,
@@ -17,13 +15,13 @@ import {
   type Store,
   type Windows,
 } from '../../src/cache/index.ts'
-import { connect, type Connection } from '../../src/shared/connection.ts'
+import type { Connection } from '../../src/shared/connection.ts'
 import { createSealing, createTier, type Key, type Keys, type Tier } from '../../src/shared/index.ts'
 import { type Script, script } from '../../src/shared/script.ts'
 import * as scripts from '../../src/shared/scripts.ts'
 import { type Fetch, relatedTo, stays, windows } from '../cache/answer.ts'
 import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
-import type { Redis } from '../world/redis.ts'
+import { tell, type Way } from './way.ts'
 
 /** One time for all: the server's. Every clock of a test moves with it. */
 export interface Time {
@@ -35,44 +33,6 @@ export function createTime(): Time {
   // Keys end by the server's real clock: it must not overtake a time that stands still.
   const clock = createFakeClock(Date.now() + 3_600_000)
   return { now: () => clock.now(), clocks: [clock] }
-}
-
-/** A way to Redis that outlives many replicas, one after the other. */
-export interface Way extends AsyncDisposable {
-  readonly connection: Connection
-  /** Resolves when every message that was published before has been heard. */
-  heard(): Promise<void>
-}
-
-const tell = script("return redis.call('PUBLISH', KEYS[1], ARGV[1])")
-
-export async function openWay(redis: Pick<Redis, 'url'>): Promise<Way> {
-  const connection = connect({
-    servers: { url: redis.url },
-    credentials: { type: 'none' },
-    clock: systemClock,
-    random: Math.random,
-    observer: { connected() {}, failed() {} },
-  })
-  await new Promise<void>((resolve) => connection.onReady(resolve))
-  const channel = `heard ${randomBytes(8).toString('hex')}`
-  const waiting = new Map<string, () => void>()
-  await connection.subscribe(channel, (message) => waiting.get(message.toString())?.())
-  let told = 0
-  return {
-    connection,
-    async heard() {
-      told += 1
-      const id = String(told)
-      // Messages come in the order in which they were published, on the one connection that there is for them.
-      await new Promise<void>((resolve, reject) => {
-        waiting.set(id, resolve)
-        connection.run(tell, [channel], [id]).catch(reject)
-      })
-      waiting.delete(id)
-    },
-    [Symbol.asyncDispose]: () => connection.close(),
-  }
 }
 
 export interface Replica {

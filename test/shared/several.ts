@@ -2,20 +2,19 @@
 
 import { after, before } from 'node:test'
 import type { Answer } from '../../src/cache/index.ts'
-import { answer, Failed, type Fetch } from '../cache/answer.ts'
+import { answer, Failed, type Fetch, notToFetch } from '../cache/answer.ts'
 import { type Redis, startRedis } from '../world/redis.ts'
 import {
   createReplica,
   createTime,
   newPrefix,
-  openWay,
   pass,
   type Replica,
   type ReplicaOptions,
   settle,
   type Time,
-  type Way,
 } from './replica.ts'
+import { openWay, type Way } from './way.ts'
 
 export interface Several {
   readonly redis: Redis
@@ -77,6 +76,14 @@ export function onOneRedis(): (
       },
     }
   }
+}
+
+/** What a replica has of it without a trip. */
+export async function has(replica: Replica, key: string): Promise<string> {
+  return replica.read(key, notToFetch, { onlyIfCached: true }).then(
+    ({ how, entry }) => `${how} ${entry.body}`,
+    () => 'nothing',
+  )
 }
 
 export interface Held {

@@ -5,16 +5,8 @@ import { createPurges } from '../../src/cache/purges.ts'
 import { createTiers } from '../../src/cache/tiers.ts'
 import { type AnyStore, keepsTheContract } from '../cache/store-contract.ts'
 import { type Redis, startRedis } from '../world/redis.ts'
-import {
-  createReplica,
-  createTime,
-  memory,
-  newPrefix,
-  openWay,
-  type Replica,
-  settle,
-  type Way,
-} from './replica.ts'
+import { createReplica, createTime, memory, newPrefix, type Replica, settle } from './replica.ts'
+import { openWay, type Way } from './way.ts'
 
 const leeway = { earlierByMs: 1, forgetsSpent: true }
 

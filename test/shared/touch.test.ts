@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { brings, fails, notToFetch } from '../cache/answer.ts'
+import { brings, fails } from '../cache/answer.ts'
 import { nudge, type Replica } from './replica.ts'
-import { onOneRedis } from './several.ts'
-
-async function has(replica: Replica, key: string): Promise<string> {
-  return replica.read(key, notToFetch, { onlyIfCached: true }).then(
-    ({ how, entry }) => `${how} ${entry.body}`,
-    () => 'nothing',
-  )
-}
+import { has, onOneRedis } from './several.ts'
 
 describe('a replica that hears nothing of the others', () => {
   const several = onOneRedis()

@@ -6,17 +6,8 @@ import { GatewayError } from '../../src/errors.ts'
 import { answer, Failed, relatedTo } from '../cache/answer.ts'
 import { modelWindows } from '../cache/model.ts'
 import { type Redis, startRedis } from '../world/redis.ts'
-import {
-  createReplica,
-  createTime,
-  newPrefix,
-  openWay,
-  pass,
-  type Replica,
-  settle,
-  type Time,
-  type Way,
-} from './replica.ts'
+import { createReplica, createTime, newPrefix, pass, type Replica, settle, type Time } from './replica.ts'
+import { openWay, type Way } from './way.ts'
 
 /** `askedAt`: the step in which whoever began it asked. */
 interface Trip extends PromiseWithResolvers<Answer> {
