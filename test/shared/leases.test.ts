@@ -1,15 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { brings, notToFetch, stays } from '../cache/answer.ts'
-import { type Held, holding, onOneRedis, type Several } from './several.ts'
-
-/** How a read ended, in a few words. */
-async function said(reading: ReturnType<Several['replicas'][0]['read']>): Promise<string> {
-  return reading.then(
-    ({ how, entry }) => `${how} ${entry.body}`,
-    (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
-  )
-}
+import { type Held, holding, onOneRedis, said } from './several.ts'
 
 function total(...trips: Held[]): number {
   return trips.reduce((sum, { begun }) => sum + begun, 0)
@@ -179,60 +171,5 @@ describe('a lease', () => {
     first.fails('shut')
     await pass(1_000)
     assert.equal(second.begun, 0)
-  })
-})
-
-describe('the failure of a trip', () => {
-  const several = onOneRedis()
-  const windows = { freshForMs: 100, staleWhileRevalidateMs: 0, staleIfErrorMs: 60_000 }
-
-  async function withOldAnswers(): Promise<Several> {
-    const made = await several({ windows })
-    const [one, ...others] = made.replicas
-    await one.read('a/1', brings('kept'))
-    await made.settle()
-    for (const other of others) await other.read('a/1', notToFetch)
-    await made.pass(200)
-    return made
-  }
-
-  test('that is a no is told to all who wait, and what was kept is gone: from their memories, and from Redis', async () => {
-    const { replicas, settle, pass, keys } = await withOldAnswers()
-    const trip = holding()
-    const reads = replicas.map((replica) => said(replica.read('a/1', trip.fetch)))
-    await settle()
-    trip.fails('refused')
-    assert.deepEqual(await Promise.all(reads), ['refused', 'refused', 'refused'])
-    await settle()
-    assert.equal(trip.begun, 1)
-    assert.deepEqual(await keys('1:*'), [])
-    for (const { cache } of replicas) assert.equal(cache.store.get('a/1'), undefined)
-    // And it is not asked again yet, by none of them.
-    for (const replica of replicas) assert.equal(await said(replica.read('a/1', notToFetch)), 'refused')
-    await pass(10_000)
-    assert.equal(await said(replicas[1].read('a/1', brings('back'))), 'miss back')
-  })
-
-  test('that is an outage is told to all who wait, and each gives what it has kept', async () => {
-    const { replicas, settle } = await withOldAnswers()
-    const trip = holding()
-    const reads = replicas.map((replica) => said(replica.read('a/1', trip.fetch)))
-    await settle()
-    trip.fails('broken')
-    assert.deepEqual(await Promise.all(reads), ['lastResort kept', 'lastResort kept', 'lastResort kept'])
-    await settle()
-    assert.equal(trip.begun, 1)
-  })
-
-  test('that says nothing of what was asked is not told: the next one makes the trip', async () => {
-    const { replicas, settle } = await several()
-    const trip = holding()
-    const reads = replicas.map((replica) => said(replica.read('a/1', trip.fetch)))
-    await settle()
-    trip.fails('shut')
-    await settle()
-    assert.deepEqual([trip.begun, trip.underWay], [2, 1])
-    trip.lands('x')
-    assert.deepEqual((await Promise.all(reads)).toSorted(), ['collapsed x', 'miss x', 'shut'])
   })
 })

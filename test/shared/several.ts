@@ -1,7 +1,7 @@
 /** Some replicas, each on connections of its own to one Redis, and trips that end when a test says so. */
 
 import { after, before } from 'node:test'
-import type { Answer } from '../../src/cache/index.ts'
+import type { Answer, Found } from '../../src/cache/index.ts'
 import { answer, Failed, type Fetch, notToFetch } from '../cache/answer.ts'
 import { type Redis, startRedis } from '../world/redis.ts'
 import {
@@ -76,6 +76,14 @@ export function onOneRedis(): (
       },
     }
   }
+}
+
+/** How a read ended, in a few words. */
+export async function said(reading: Promise<Found>): Promise<string> {
+  return reading.then(
+    ({ how, entry }) => `${how} ${entry.body}`,
+    (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
+  )
 }
 
 /** What a replica has of it without a trip. */
