@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { brings, fails } from '../cache/answer.ts'
 import { nudge, type Replica } from './replica.ts'
-import { has, onOneRedis } from './several.ts'
+import { has, holding, onOneRedis, said } from './several.ts'
 
 describe('a replica that hears nothing of the others', () => {
   const several = onOneRedis()
@@ -32,6 +32,23 @@ describe('a replica that hears nothing of the others', () => {
     assert.equal(await has(one, 'a/1'), 'hit new')
     await pass(1)
     assert.equal(await has(one, 'a/1'), 'nothing')
+  })
+
+  test('joins no trip that was asked for before: that may be purged, too', async () => {
+    const { replicas, settle, pass } = await several()
+    const [one] = replicas
+    const [early, late] = [holding(), holding()]
+    const before = said(one.read('a/1', early.fetch))
+    await settle()
+    await pass(1_000)
+    one.cut()
+    await pass(2_001)
+    const after = said(one.read('a/1', late.fetch))
+    await settle()
+    assert.equal(late.underWay, 1)
+    early.lands('early')
+    late.lands('late')
+    assert.deepEqual([await before, await after], ['miss early', 'miss late'])
   })
 
   test('keeps a purge of another one’s waiting for less than five seconds, whenever that happened', async () => {
