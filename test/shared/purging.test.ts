@@ -43,8 +43,12 @@ describe('a purge', () => {
       const purged = one.cache.purge(scope)
       assert.equal(await has(one, 'a/1'), 'nothing')
       await purged
-      assert.equal(await has(one, 'a/1'), 'nothing')
+      // Nothing is awaited here: from now on its trips are shared again, too.
+      one.told.length = 0
+      await one.read('a/1', brings('new'))
+      assert.deepEqual(one.told, ['led'])
       await settle()
+      assert.equal(await has(replicas[1], 'a/1'), 'hit new')
     }
   })
 
