@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { brings, notToFetch } from '../cache/answer.ts'
-import { holding, onOneRedis, said, type Several } from './several.ts'
+import { has, holding, onOneRedis, said, type Several } from './several.ts'
 
 describe('a replica whose lease another one has taken', () => {
   const several = onOneRedis()
@@ -111,5 +111,21 @@ describe('the failure of a trip', () => {
     assert.deepEqual([trip.begun, trip.underWay], [2, 1])
     trip.lands('x')
     assert.deepEqual((await Promise.all(reads)).toSorted(), ['collapsed x', 'miss x', 'shut'])
+  })
+
+  test('that is none, but says that there is no such thing, takes what was kept under its other keys with it', async () => {
+    const { replicas, settle, keys } = await several()
+    const [one, two] = replicas
+    await one.read('a/1?id', brings('old'))
+    await settle()
+    assert.equal(await has(two, 'a/1?id'), 'hit old')
+    const trip = holding()
+    const reads = [one, two].map((replica) => said(replica.read('a/1', trip.fetch)))
+    await settle()
+    trip.lands('gone', { status: 404 })
+    assert.deepEqual((await Promise.all(reads)).toSorted(), ['collapsed gone', 'miss gone'])
+    await settle()
+    for (const replica of [one, two]) assert.equal(await has(replica, 'a/1?id'), 'nothing')
+    assert.equal((await keys('1:*')).length, 1, 'that there is none')
   })
 })
