@@ -26,12 +26,17 @@ import { startBenchWorld } from './world.ts'
 
 const sessions = 2_000
 const counts = [1, 2, 4, 8]
-const perSecond = 700
-const requests = 8_000
+const perSecond = 500
+const requests = 5_000
 /** Several windows of it pass in each case. */
 const freshFor = '2s'
 /** How long Graph takes for an answer. */
 const tripMs = 100
+/**
+ * Longer than the usual 50 ms: a machine with fewer cores than processes lets some wait for that long, and the trips that
+ * they then make alone say nothing of the tier. What is late is measured here, and not done without.
+ */
+const timeout = '1s'
 const rounds = 5
 const bodyBytes = 304
 
@@ -58,11 +63,11 @@ function newSessions(count: number): string[] {
 async function start(
   count: number,
   isShared: boolean,
-  { shared: more, ...cache }: { readonly freshFor: string; readonly shared?: object },
+  cache: { readonly freshFor: string },
   cores = '0',
 ): Promise<Replica[]> {
   await redis.command('FLUSHALL')
-  const shared = isShared ? { shared: { url: redis.url, keysFile, ...more } } : {}
+  const shared = isShared ? { shared: { url: redis.url, keysFile, timeout } } : {}
   const config = await world.configure(isShared ? 'with' : 'without', { cache: { ...cache, ...shared } })
   return Promise.all(Array.from({ length: count }, () => startReplica(config, isShared, cores)))
 }
@@ -134,8 +139,7 @@ for (const count of counts) {
 const nobody = await costOf(redis, () => pause(5_000))
 const [without, first, second] = [
   ...(await start(1, false, { freshFor: '1h' })),
-  // What comes late is to be measured, and not to be done without.
-  ...(await start(2, true, { freshFor: '1h', shared: { timeout: '1s' } })),
+  ...(await start(2, true, { freshFor: '1h' })),
 ]
 if (without === undefined || first === undefined || second === undefined) throw new TypeError('too few')
 const kinds = [
