@@ -111,7 +111,8 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
     withinMs = timeoutMs,
   ): Promise<Told | undefined> {
     if (isUp !== true || withinMs <= 0) {
-      observer.asked(operation, 'away')
+      // Where it is there, what was asked before has taken all the time.
+      observer.asked(operation, isUp === true ? 'late' : 'away')
       return undefined
     }
     try {
