@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Scope } from '../../src/cache/index.ts'
+import { script } from '../../src/shared/script.ts'
 import { brings, fails, relatedTo } from '../cache/answer.ts'
 import { newKey, nudge, type Replica } from './replica.ts'
 import { has, onOneRedis } from './several.ts'
 
 const keys = ['a/1', 'a/1?id', 'a/2', 'b/1']
+
+const forget = script("return redis.call('DEL', KEYS[1])")
 
 describe('a purge', () => {
   const several = onOneRedis()
@@ -146,6 +149,18 @@ describe('the log of purges', () => {
     await two.read('a/1', brings('new'))
     await settle()
     for (const replica of replicas) assert.equal(await has(replica, 'a/1'), 'hit new')
+  })
+
+  test('that is lost with a purge which nobody has heard of yet is told of it again', async () => {
+    const { replicas, settle, prefix } = await several()
+    const [one, two] = replicas
+    await two.read('a/1', brings('old'))
+    await settle()
+    const purged = one.cache.purge({ group: 'a' })
+    const lost = one.way.connection.run(forget, [`${prefix}:{log}:purges`], [])
+    await Promise.all([purged, lost])
+    await settle()
+    await assert.rejects(two.read('a/1', fails('broken')), { code: 'broken' })
   })
 
   test('that knows less than a replica has lost something: it begins anew, for all of them', async () => {
