@@ -95,7 +95,9 @@ redis.call('PUBLISH', KEYS[1], '')
 return { now, number }`)
 
 /**
- * KEYS: log, gate, anything to write to (a server that is full or a replica only takes nothing, and is not to be asked).
+ * KEYS: log, gate, anything to write to: a server that is full or a replica only takes nothing, and is not to be asked. It
+ * comes first, since a full one takes everything of a script that has written something already.
+ *
  * ARGV: the highest number that is known, for how long purges matter in ms.
  *
  * Answers with the floor, what is in the log beyond that number (member, number, …), until when Graph is not to be asked
@@ -103,6 +105,7 @@ return { now, number }`)
  * then nothing is known of what was before.
  */
 export const sync = script(`${time}
+redis.call('SET', KEYS[3], '', 'PX', ARGV[2])
 local floor = redis.call('ZSCORE', KEYS[1], '${floorMember}')
 local highest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2] or 0
 if not floor or tonumber(ARGV[1]) > tonumber(highest) then
@@ -111,7 +114,6 @@ if not floor or tonumber(ARGV[1]) > tonumber(highest) then
   redis.call('PUBLISH', KEYS[1], '')
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-redis.call('SET', KEYS[3], '', 'PX', ARGV[2])
 local since = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf', 'WITHSCORES')
 return { now, tonumber(floor), since, tonumber(redis.call('GET', KEYS[2]) or 0) }`)
 
