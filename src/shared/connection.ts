@@ -25,6 +25,8 @@ import { type Nodes, openNodes } from './nodes.ts'
 import type { Script } from './script.ts'
 
 export interface Connection {
+  /** Every command can be asked: in a cluster, of the master of each slot. */
+  readonly isReady: boolean
   /**
    * Atomically, on the server (of a cluster: the node) that has `keys`: at least one, and all in one slot.
    *
@@ -108,6 +110,9 @@ export function connect({
   })
 
   return {
+    get isReady() {
+      return commands.isReady
+    },
     async run({ source, sha }, keys, args) {
       const [key] = keys
       if (key === undefined) throw new TypeError('a script needs a key, to know where it is to run')

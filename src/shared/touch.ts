@@ -109,7 +109,8 @@ export function createTouch(options: TouchOptions): Touch {
     // The server that was told is gone, and the one in its place never was.
     for (const [number, scope] of shown) if (unshown.delete(number)) toTell(scope)
     isNewsSince ||= untold.size > 0
-    if (!told.isLate) asking.up()
+    // Of a cluster, the node with the log may be there and another one not.
+    if (!told.isLate && connection.isReady) asking.up()
   }
 
   function hear({ now, sentAt, values: [floor, since, until] }: Told): void {
@@ -201,6 +202,8 @@ export function createTouch(options: TouchOptions): Touch {
       try {
         await tell(scope)
       } catch (error) {
+        // Another one of the same may have been told meanwhile.
+        toTell(scope)
         throw new PurgeNotShared(messageOf(error))
       }
       // So that what is asked for from now on is shared at once.
