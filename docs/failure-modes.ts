@@ -5,6 +5,7 @@
  */
 
 import { before, type Promised, table } from '../test/faults/table.ts'
+import { type SharedFault, sharedTable } from '../test/faults/shared-table.ts'
 
 export function failureModes(): string {
   return `# Failure modes
@@ -36,6 +37,26 @@ ${written('token')}
 While as many calls to Graph are under way as may be, and whoever comes would have their turn too late, it is 503 \`graphBusy\`,
 \`Retry-After: 1\`, or the older answer (\`test/graph/busy.test.ts\`).
 
+## The shared cache
+
+Where there is \`cache.shared\`, each of these is played by \`test/faults/shared.test.ts\` while callers go on asking two replicas,
+and by \`test/faults/shared-cluster.test.ts\` for a cluster whose masters change or die. **No request fails**, in any row; what is
+lost is speed, and calls to Graph.
+
+- **A replica on its own** has what is in its memory, and makes its trips itself. A caller waits for Redis for
+  \`cache.shared.timeout\` in all, and after three such waits in a row nobody does, until Redis answers in time again: then it is
+  used again by itself.
+- **It is told once** that Redis is away, with the reason of that moment, and once that it is there; meanwhile \`shared_up\` is 0
+  and \`degraded\` in \`/readyz\` has \`cache.shared: away\`. The replica stays ready.
+- **A purge that replicas could not be told of** is 503 \`purgeNotShared\`: it is done on the replica that was asked, and the others
+  are told by it as soon as Redis is back.
+- **A replica that is cut off** holds to what others purge within five seconds: when it has heard nothing for 2 s, it gives what
+  it had asked for before it last heard only when Graph fails, and what it has asked for since for 4 s at most.
+
+| what happens | replicas | a purge meanwhile | the line says | afterwards |
+| --- | --- | --- | --- | --- |
+${sharedTable.map((each) => `| ${sharedCells(each).join(' | ')} |`).join('\n')}
+
 ## Before the cache is asked
 
 What is kept makes no difference here, fresh or not. Nor does it where requests come faster than the core can answer them:
@@ -60,6 +81,19 @@ function cells({ what, status, code, retryAfter, kept, calls, callsBehind }: Pro
   const answer = code === undefined ? `${status}` : `${status} \`${code}\`${told(retryAfter)}`
   const behind = callsBehind === undefined ? '' : `, behind a stale answer ${callsBehind}`
   return [what, answer, kept ?? 'renewed', `${calls}${behind}`]
+}
+
+function sharedCells({ what, shared, isOfOne, purge, says, after = '–' }: SharedFault): string[] {
+  const who = { away: 'on their own', used: 'go on sharing', maybe: 'on their own, if at all, for a moment' }
+  const replicas = isOfOne === true ? 'that one is on its own' : who[shared]
+  const reason = says === undefined ? (shared === 'away' ? 'why the connection ended' : '–') : `_${says}_`
+  return [
+    what,
+    replicas,
+    purge === 200 ? '200' : `503 \`purgeNotShared\`${isOfOne === true ? ' there' : ''}`,
+    reason,
+    after,
+  ]
 }
 
 function told(retryAfter: Promised['retryAfter']): string {

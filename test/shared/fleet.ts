@@ -3,67 +3,94 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { randomBytes } from 'node:crypto'
 import type { Emulator } from '../../src/emulator/index.ts'
-import { type Redis, startRedis } from '../world/redis.ts'
+import { type Redis, type RedisOptions, startRedis } from '../world/redis.ts'
 import { startWorld, type World, type WorldOptions } from '../world/world.ts'
 
-export interface Fleet extends AsyncDisposable {
-  readonly redis: Redis
+export interface Replicas extends AsyncDisposable {
   readonly replicas: readonly World[]
   readonly emulator: Emulator
   /** Calls to Graph so far. */
   readonly calls: number
 }
 
-export interface FleetOptions {
+export interface Fleet extends Replicas {
+  readonly redis: Redis
+}
+
+export interface ReplicasOptions {
   readonly replicas?: number
-  /** Of `cache.shared`, besides the URL and the keys. */
-  readonly shared?: object
   /** Of `cache`. */
   readonly cache?: object
   /** The rest of the configuration. */
   readonly config?: object
-  /** Where this replica finds Redis. */
-  readonly urlFor?: (replica: number, url: string) => string
   readonly world?: WorldOptions
+}
+
+export interface FleetOptions extends ReplicasOptions {
+  /** Of `cache.shared`, besides the URL and the keys. */
+  readonly shared?: object
+  /** Where this replica finds Redis. */
+  readonly urlFor?: (replica: number, url: string) => string | Promise<string>
+  readonly redis?: RedisOptions
 }
 
 /** A generous time limit: it is not what these tests are about, and machines can be slow. */
 const patient = { timeout: '2s' }
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
-  const { replicas: count = 2, shared = {}, cache = {}, config = {}, urlFor = (_, url) => url } = options
+  const { shared = {}, urlFor = (_, url) => url } = options
   await using building = new AsyncDisposableStack()
-  const redis = building.use(await startRedis())
+  const redis = building.use(await startRedis(options.redis))
+  const started = building.use(
+    await startReplicas(options, async (replica) => ({
+      url: await urlFor(replica, redis.url),
+      ...patient,
+      ...shared,
+    })),
+  )
+  await Promise.all(started.replicas.map((world) => untilShared(world)))
+  const fleet = building.move()
+  return {
+    ...started,
+    redis,
+    get calls() {
+      return started.calls
+    },
+    [Symbol.asyncDispose]: () => fleet.disposeAsync(),
+  }
+}
+
+/** @param sharedFor what stands in a replica's `cache.shared`, besides the keys */
+export async function startReplicas(
+  { replicas: count = 2, cache = {}, config = {}, world: options = {} }: ReplicasOptions,
+  sharedFor: (replica: number) => object | Promise<object>,
+): Promise<Replicas> {
+  await using building = new AsyncDisposableStack()
   const replicas: World[] = []
   const key = `test ${randomBytes(32).toString('base64')}\n`
   for (let replica = 0; replica < count; replica += 1) {
+    const shared = await sharedFor(replica)
     const world = await startWorld({
-      ...options.world,
+      ...options,
       ...(replicas[0] === undefined ? {} : { emulator: replicas[0].emulator }),
       files: { keys: key },
       config: (inFolder) => ({
         ...config,
-        cache: {
-          jitter: '0%',
-          ...cache,
-          shared: { url: urlFor(replica, redis.url), keysFile: inFolder('keys'), ...patient, ...shared },
-        },
+        cache: { jitter: '0%', ...cache, shared: { keysFile: inFolder('keys'), ...shared } },
       }),
     })
     replicas.push(building.use(world))
   }
-  await Promise.all(replicas.map((world) => untilShared(world)))
   const emulator = replicas[0]?.emulator
   if (emulator === undefined) throw new Error('a fleet of none')
-  const fleet = building.move()
+  const all = building.move()
   return {
-    redis,
     replicas,
     emulator,
     get calls() {
       return emulator.graph.calls
     },
-    [Symbol.asyncDispose]: () => fleet.disposeAsync(),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
 }
 
