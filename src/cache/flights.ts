@@ -3,11 +3,13 @@
  *
  * A trip belongs to nobody in particular. Once it is on its way it lands, whoever has left; a caller who leaves takes
  * only their own wait with them. One that has not departed yet is called off when nobody waits for it any more. A trip
- * ends by its own deadline, and whoever joins it joined later, so nobody waits longer than one deadline.
+ * ends by its own deadline, and whoever joins it joined later, so nobody waits longer than one deadline; two, where another
+ * replica's trip was waited for in vain.
  *
- * A key has one current flight at most, which whoever comes joins, unless it began too long ago for them. It can be overtaken: then both land, and what an
- * earlier one brings does not count any more once a later one has landed. And it can be detached: then whoever waits for
- * it gets what it brings, whoever comes later starts another, and for the key it does not count at all.
+ * A key has one current flight at most, which whoever comes joins, unless it began too long ago for them. It can be
+ * overtaken: then both land, and what an earlier one brings does not count any more once a later one has landed. And it can
+ * be detached: then whoever waits for it gets what it brings, whoever comes later starts another, and for the key it does
+ * not count at all.
  *
  * @module
  */

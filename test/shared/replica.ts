@@ -57,6 +57,7 @@ export interface ReplicaOptions {
   readonly way: Way
   readonly time: Time
   readonly prefix: string
+  readonly realm?: string
   readonly keys?: () => Keys
   readonly store?: Store
   readonly windows?: Partial<Windows>
@@ -137,7 +138,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     connection,
     sealing: createSealing(keys),
     prefix,
-    realm: 'test',
+    realm: options.realm ?? 'test',
     timeoutMs: 10_000,
     maxRetentionMs: options.maxRetentionMs ?? windows.maxRetentionMs,
     patienceMs: 60 * 60_000,

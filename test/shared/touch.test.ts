@@ -4,6 +4,24 @@ import { brings, fails } from '../cache/answer.ts'
 import { nudge, type Replica } from './replica.ts'
 import { has, holding, onOneRedis, said } from './several.ts'
 
+describe('replicas that ask another Graph, or as another application,', () => {
+  const several = onOneRedis()
+
+  test('share nothing of what they have, and make their own trips; but their purges', async () => {
+    const { replicas, settle, keys } = await several((index) => ({ realm: index === 0 ? 'one' : 'other' }))
+    const [one, other, third] = replicas
+    await one.read('a/1', brings('of one'))
+    await settle()
+    assert.equal(await said(other.read('a/1', brings('of the other'))), 'miss of the other')
+    await settle()
+    assert.deepEqual([await has(one, 'a/1'), await has(third, 'a/1')], ['hit of one', 'hit of the other'])
+    assert.equal((await keys('1:*')).length, 2)
+    await other.cache.purge({ group: 'a' })
+    await settle()
+    for (const replica of replicas) assert.equal(await has(replica, 'a/1'), 'nothing')
+  })
+})
+
 describe('a replica that hears nothing of the others', () => {
   const several = onOneRedis()
 
