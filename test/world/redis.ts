@@ -99,6 +99,10 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
     const started = spawn(program, args, { argv0: 'redis-server', stdio: 'ignore' })
     child = started
     await once(started, 'spawn')
+    // Also where a test ends the process.
+    const end = (): void => void started.kill('SIGKILL')
+    process.once('exit', end)
+    started.once('exit', () => process.off('exit', end))
     await until(async () => {
       if (started.exitCode !== null) throw new Error(`redis-server ended with ${started.exitCode}`)
       await command('PING')
