@@ -101,14 +101,16 @@ return { now, number }`)
  * ARGV: the highest number that is known, for how long purges matter in ms.
  *
  * Answers with the floor, what is in the log beyond that number (member, number, …), until when Graph is not to be asked
- * (epoch ms, 0: it may). A log that is not there, or that knows less than whoever asks, has been lost: it begins anew, and
- * then nothing is known of what was before.
+ * (epoch ms, 0: it may). A log that is not there, or has not what whoever asks knows to have been in it, has been lost: it
+ * begins anew, and then nothing is known of what was before.
  */
 export const sync = script(`${time}
 redis.call('SET', KEYS[3], '', 'PX', ARGV[2])
 local floor = redis.call('ZSCORE', KEYS[1], '${floorMember}')
 local highest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2] or 0
-if not floor or tonumber(ARGV[1]) > tonumber(highest) then
+local everything = redis.call('ZSCORE', KEYS[1], '*')
+local isKnown = #redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[1]) > 0
+if not floor or not isKnown and tonumber(ARGV[1]) > math.max(floor, everything or 0) then
   floor = math.max(now, ARGV[1] + 1, highest + 1)
   redis.call('ZADD', KEYS[1], floor, '${floorMember}')
   redis.call('PUBLISH', KEYS[1], '')

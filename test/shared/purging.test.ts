@@ -177,6 +177,36 @@ describe('the log of purges', () => {
     for (const replica of replicas) assert.equal(await has(replica, 'a/1'), 'nothing')
   })
 
+  test('that has lost a purge, and has later ones, begins anew as well', async () => {
+    const { replicas, settle, pass, redis, prefix, newcomer } = await several()
+    const [one, two, three] = replicas
+    await one.read('a/1', brings('old'))
+    await settle()
+    assert.equal(await has(three, 'a/1'), 'hit old')
+    await pass(10)
+    three.cut()
+    await two.cache.purge({ group: 'a' })
+    await redis.command('ZPOPMAX', `${prefix}:{log}:purges`)
+    // Who knows of it comes last to the server that does not.
+    two.cut()
+    three.mend()
+    await pass(10)
+    await three.cache.purge({ group: 'b' })
+    two.mend()
+    await pass(1_000)
+    for (const replica of [...replicas, await newcomer()]) assert.equal(await has(replica, 'a/1'), 'nothing')
+  })
+
+  test('that has lost a purge of everything to a later one has lost nothing', async () => {
+    const { replicas, settle, redis, prefix } = await several()
+    const [one, two] = replicas
+    await one.cache.purge('everything')
+    await settle()
+    await two.cache.purge('everything')
+    await settle()
+    assert.deepEqual(await redis.command('ZRANGE', `${prefix}:{log}:purges`, '0', '-1'), ['floor', '*'])
+  })
+
   test('whose server has an earlier clock still numbers each purge higher than those before', async () => {
     const { replicas, settle, time } = await several()
     const [one, two] = replicas
