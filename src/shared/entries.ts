@@ -22,7 +22,9 @@ export interface Entries {
 
 export interface Written {
   readonly value: Buffer
-  /** When it is spent: epoch ms by Redis' clock. */
+  /** By Redis' clock, in epoch ms. */
+  readonly storedAt: number
+  /** When it is spent: likewise. */
   readonly spentAt: number
 }
 
@@ -61,7 +63,11 @@ export function createEntries({
       }
       const head = JSON.stringify({ ...entry, ...instants, number })
       const plain = Buffer.concat([Buffer.from(`${head}\n`), Buffer.from(body, 'latin1')])
-      return { value: sealing.seal(plain, about(key)), spentAt: instants.errorUntil }
+      return {
+        value: sealing.seal(plain, about(key)),
+        storedAt: instants.storedAt,
+        spentAt: instants.errorUntil,
+      }
     },
     read(key, value, told) {
       if (!Buffer.isBuffer(value)) return undefined
@@ -82,6 +88,8 @@ export function createEntries({
         Math.min(fromShared(told, instant), storedAt + maxRetentionMs)
       const errorUntil = until(entry.errorUntil)
       if (errorUntil <= told.receivedAt) return undefined
+      // A clock has been set meanwhile, and how old it is nobody knows.
+      if (storedAt > told.receivedAt) return undefined
       return {
         ...entry,
         generation: 0,

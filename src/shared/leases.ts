@@ -130,8 +130,9 @@ export function createLeases(options: LeasesOptions): Leases {
       held: found,
       async lands(entry) {
         if (!end()) return true
-        const { value, spentAt } = entries.write(key, entry, told, number)
-        const args = [holder, value, String(spentAt), entry.status === 200 ? '0' : '1']
+        const { value, storedAt, spentAt } = entries.write(key, entry, told, number)
+        const isGone = entry.status === 200 ? '0' : '1'
+        const args = [holder, value, String(spentAt), isGone, String(storedAt)]
         const landed = await asking.ask('land', scripts.land, [name, leaseName], args)
         return landed?.values[0] !== 0
       },

@@ -11,6 +11,9 @@ const time = `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)`
 
+/** Clocks that nobody sets may drift apart by so much during a trip. */
+const leewayMs = 100
+
 /** KEYS: entry. Answers with its value. */
 export const get = script(`${time}
 return { now, redis.call('GET', KEYS[1]) }`)
@@ -47,18 +50,24 @@ return { now }`)
 
 /**
  * KEYS: entry, lease. ARGV: who has it, the entry's value, when it is spent in epoch ms, `1` where what was there before is
- * no more. Only who has the lease may put anything there.
+ * no more, when it came. Only who has the lease may put anything there; and nothing that is yet to come: since the lease was
+ * claimed a clock has been set, and it would be given for younger than it is.
  */
 export const land = script(`${time}
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then
-  if ARGV[4] == '1' then redis.call('DEL', KEYS[1]) end
-  return { now, 0 }
+local isHeld = redis.call('GET', KEYS[2]) == ARGV[1]
+local isStored = isHeld and tonumber(ARGV[5]) <= now + ${leewayMs}
+local stored = {}
+if isStored then
+  stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
+elseif ARGV[4] == '1' then
+  redis.call('DEL', KEYS[1])
 end
-local stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
-redis.call('DEL', KEYS[2])
-redis.call('PUBLISH', KEYS[2], '')
+if isHeld then
+  redis.call('DEL', KEYS[2])
+  redis.call('PUBLISH', KEYS[2], '')
+end
 if stored['err'] then return redis.error_reply(stored['err']) end
-return { now, 1 }`)
+return { now, isStored and 1 or 0 }`)
 
 /** KEYS: lease. ARGV: who has it, what those who wait are told. */
 export const release = script(`${time}
@@ -95,22 +104,26 @@ redis.call('PUBLISH', KEYS[1], '')
 return { now, number }`)
 
 /**
- * KEYS: log, gate, anything to write to: a server that is full or a replica only takes nothing, and is not to be asked. It
- * comes first, since a full one takes everything of a script that has written something already.
+ * KEYS: log, gate, when it was last asked. That is written each time: a server that is full or a replica only takes nothing,
+ * and is not to be asked. It is written before anything else, since a full one takes everything of a script that has
+ * written something already.
  *
  * ARGV: the highest number that is known, for how long purges matter in ms.
  *
  * Answers with the floor, what is in the log beyond that number (member, number, …), until when Graph is not to be asked
  * (epoch ms, 0: it may). A log that is not there, or has not what whoever asks knows to have been in it, has been lost: it
- * begins anew, and then nothing is known of what was before.
+ * begins anew, and then nothing is known of what was before. So it does where the clock has been set back by more than a
+ * second: by it, whatever was written before would seem younger than it is.
  */
 export const sync = script(`${time}
-redis.call('SET', KEYS[3], '', 'PX', ARGV[2])
+local lastAsked = redis.call('GET', KEYS[3])
+redis.call('SET', KEYS[3], now, 'PX', ARGV[2])
 local floor = redis.call('ZSCORE', KEYS[1], '${floorMember}')
 local highest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2] or 0
 local everything = redis.call('ZSCORE', KEYS[1], '*')
 local isKnown = #redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[1]) > 0
-if not floor or not isKnown and tonumber(ARGV[1]) > math.max(floor, everything or 0) then
+local isSetBack = now < (tonumber(lastAsked or 0) or 0) - 1000
+if not floor or isSetBack or not isKnown and tonumber(ARGV[1]) > math.max(floor, everything or 0) then
   floor = math.max(now, ARGV[1] + 1, highest + 1)
   redis.call('ZADD', KEYS[1], floor, '${floorMember}')
   redis.call('PUBLISH', KEYS[1], '')

@@ -207,6 +207,33 @@ describe('the log of purges', () => {
     assert.deepEqual(await redis.command('ZRANGE', `${prefix}:{log}:purges`, '0', '-1'), ['floor', '*'])
   })
 
+  test('begins anew when the clock of its server has been set back: nobody knows how old anything is', async () => {
+    const { replicas, settle, pass, time, newcomer } = await several()
+    const [one, two, three] = replicas
+    await one.read('a/1', brings('old'))
+    await settle()
+    assert.equal(await has(two, 'a/1'), 'hit old')
+    await pass(20_000)
+    time.clocks[0]?.set(-10_000)
+    await pass(1_000)
+    for (const replica of [one, two, three, await newcomer()])
+      assert.equal(await has(replica, 'a/1'), 'nothing')
+    await two.read('a/1', brings('new'))
+    await pass(5_000)
+    for (const replica of [one, two, three]) assert.equal(await has(replica, 'a/1'), 'hit new')
+  })
+
+  test('goes on where that clock is a little behind', async () => {
+    const { replicas, settle, pass, time } = await several()
+    const [one, two] = replicas
+    await one.read('a/1', brings('old'))
+    await pass(2_000)
+    time.clocks[0]?.set(-1_000)
+    await settle()
+    await pass(1_000)
+    assert.equal(await has(two, 'a/1'), 'hit old')
+  })
+
   test('whose server has an earlier clock still numbers each purge higher than those before', async () => {
     const { replicas, settle, time } = await several()
     const [one, two] = replicas
