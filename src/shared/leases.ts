@@ -28,8 +28,8 @@ export interface LeasesOptions {
   readonly log: PurgeLog
   readonly entries: Entries
   readonly sealing: Sealing
-  /** Where the entry of a cache key is kept by whoever writes. */
-  readonly nameOf: (key: string) => string
+  /** Where the entry of a cache key may be; first of all, where whoever writes keeps it. */
+  readonly namesOf: (key: string) => readonly string[]
   readonly clock: Clock
   readonly timeline: () => number
   readonly timeoutMs: number
@@ -52,13 +52,13 @@ export interface Leases {
 }
 
 export function createLeases(options: LeasesOptions): Leases {
-  const { connection, asking, touch, log, entries, sealing, nameOf, clock, timeline, timeoutMs } = options
+  const { connection, asking, touch, log, entries, sealing, namesOf, clock, timeline, timeoutMs } = options
 
   const held = new Set<Lead>()
 
   async function claim(key: string, claiming: Claiming): Promise<Claim> {
     const { held: near, isOvertaking, cancelled } = claiming
-    const name = nameOf(key)
+    const [name = '', ...otherNames] = namesOf(key)
     const leaseName = `${name}:lease`
     const until = timeline() + options.patienceMs
     const purgedBefore = log.reaching(key)
@@ -76,7 +76,7 @@ export function createLeases(options: LeasesOptions): Leases {
         if (told === undefined) break
         const [value, lastsMs] = told.values
         const found = entries.read(key, value, told)
-        const lease = lastsMs === 0 ? { key, name, leaseName, holder, number, told } : undefined
+        const lease = lastsMs === 0 ? { key, name, otherNames, leaseName, holder, number, told } : undefined
         if (!isOvertaking && isNews(found)) {
           if (lease !== undefined) release(lease, nothing)
           options.claimed('followed')
@@ -113,7 +113,7 @@ export function createLeases(options: LeasesOptions): Leases {
   }
 
   function lead(lease: Lease, found: Lead['held']): Lead {
-    const { key, name, leaseName, holder, number, told } = lease
+    const { key, name, otherNames, leaseName, holder, number, told } = lease
     let cancelRenewal = (): void => {}
     const renewLater = (): void => {
       cancelRenewal = clock.after(renewEveryMs, () => {
@@ -133,6 +133,9 @@ export function createLeases(options: LeasesOptions): Leases {
         const { value, storedAt, spentAt } = entries.write(key, entry, told, number)
         const isGone = entry.status === 200 ? '0' : '1'
         const args = [holder, value, String(spentAt), isGone, String(storedAt)]
+        // Or what is there would come back once this one is spent.
+        if (entry.status !== 200)
+          for (const other of otherNames) void asking.ask('drop', scripts.drop, [other], [])
         const landed = await asking.ask('land', scripts.land, [name, leaseName], args)
         return landed?.values[0] !== 0
       },
@@ -162,6 +165,8 @@ export function createLeases(options: LeasesOptions): Leases {
 interface Lease {
   readonly key: string
   readonly name: string
+  /** Where an earlier key keeps it, while keys are rotated. */
+  readonly otherNames: readonly string[]
   readonly leaseName: string
   readonly holder: string
   /** The highest of a purge that was known when it was claimed. */

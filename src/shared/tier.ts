@@ -62,14 +62,13 @@ export function createTier(options: TierOptions): Tier {
   /** In braces, so that an entry and its lease are on the same node of a cluster. */
   const namesOf = (key: string): string[] =>
     sealing.names(`${realm} ${key}`).map((name) => `${prefix}:${version}:{${name}}`)
-  const nameOf = (key: string): string => namesOf(key)[0] ?? ''
   const leases = createLeases({
     ...options,
     asking,
     touch,
     log,
     entries,
-    nameOf,
+    namesOf,
     claimed: (how) => observer.claimed(how),
   })
 

@@ -70,4 +70,22 @@ describe('keys that are rotated in three steps, replica by replica,', () => {
     assert.equal(trips, 2)
     for (const replica of replicas) assert.equal(await has(replica, 'a/1'), 'hit x')
   })
+
+  test('do not bring back what Graph no longer has', async () => {
+    const { replicas, settle, pass } = await several((index) => {
+      const readable = index === 0 ? phases[1] : phases[2]
+      return { keys: () => ({ writing: readable[0], readable }) }
+    })
+    const [one, two] = replicas
+    for (const [writer, other] of [
+      [one, two],
+      [two, one],
+    ] as const) {
+      await writer.read('a/1', brings('old'), { noCache: true })
+      await settle()
+      await other.read('a/1', brings('gone', { status: 404 }), { noCache: true })
+      await pass(6_000)
+      assert.equal(await has(other, 'a/1'), 'nothing')
+    }
+  })
 })
