@@ -73,7 +73,11 @@ export function createLeases(options: LeasesOptions): Leases {
         const args = [holder, String(leaseMs), String(purgedBefore), isOvertaking ? '1' : '0']
         const leftMs = inbox === undefined ? timeoutMs - claiming.waitedMs : timeoutMs
         const told = await asking.ask('claim', scripts.claim, [name, leaseName], args, leftMs)
-        if (told === undefined) break
+        if (told === undefined) {
+          // It may be ours all the same, and nobody would know: the others need not wait for it.
+          release({ leaseName, holder }, nothing)
+          break
+        }
         const [value, lastsMs] = told.values
         const found = entries.read(key, value, told)
         const lease = lastsMs === 0 ? { key, name, otherNames, leaseName, holder, number, told } : undefined
@@ -150,7 +154,7 @@ export function createLeases(options: LeasesOptions): Leases {
     return leading
   }
 
-  function release({ leaseName, holder }: Lease, message: Buffer | ''): void {
+  function release({ leaseName, holder }: Pick<Lease, 'leaseName' | 'holder'>, message: Buffer | ''): void {
     void asking.ask('release', scripts.release, [leaseName], [holder, message])
   }
 

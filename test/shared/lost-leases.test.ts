@@ -3,6 +3,24 @@ import { describe, test } from 'node:test'
 import { brings, notToFetch } from '../cache/answer.ts'
 import { has, holding, onOneRedis, said, type Several } from './several.ts'
 
+describe('a replica that does not hear that it has the lease', () => {
+  const several = onOneRedis()
+
+  test('gives it back, so that nobody waits for a trip that will not be shared', async () => {
+    const { replicas, settle, keys } = await several()
+    const [one, two] = replicas
+    const trip = holding()
+    one.deafen()
+    const read = said(one.read('a/1', trip.fetch))
+    await settle()
+    assert.equal(trip.underWay, 1)
+    assert.deepEqual(await keys('*:lease'), [])
+    assert.equal(await said(two.read('a/1', brings('x'))), 'miss x')
+    trip.lands('y')
+    assert.equal(await read, 'miss y')
+  })
+})
+
 describe('a replica whose lease another one has taken', () => {
   const several = onOneRedis()
 

@@ -51,6 +51,8 @@ export interface Replica {
   /** From now on nothing is answered, and nothing is heard. */
   cut(): void
   mend(): void
+  /** From now on what is asked is done, and no answer arrives. */
+  deafen(): void
 }
 
 export interface ReplicaOptions {
@@ -107,6 +109,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   const onItsWay = new Set<Promise<unknown>>()
   let asked = 0
   let isCut = false
+  let isDeaf = false
   const count = <T>(asking: Promise<T>): Promise<T> => {
     asked += 1
     onItsWay.add(asking)
@@ -120,9 +123,11 @@ export function createReplica(options: ReplicaOptions): Replica {
       if (isCut) return Promise.reject(new Error('cut off'))
       const lasting = options.hasRealLeases !== true && (asks === scripts.claim || asks === scripts.renew)
       const values = args.map((value, at) => (lasting && at === 1 ? leaseMs : value))
-      return count(
-        way.connection.run(clockedScripts.get(asks) ?? asks, names, [...values, String(time.now())]),
-      )
+      const running = way.connection.run(clockedScripts.get(asks) ?? asks, names, [
+        ...values,
+        String(time.now()),
+      ])
+      return count(isDeaf ? running.then(() => Promise.reject(new Error('lost'))) : running)
     },
     subscribe: (channel, heard) =>
       count(
@@ -181,6 +186,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     },
     cut: () => void (isCut = true),
     mend: () => void (isCut = false),
+    deafen: () => void (isDeaf = true),
   }
 }
 
