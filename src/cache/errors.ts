@@ -86,7 +86,7 @@ export class PurgeNotShared extends GatewayError {
 
   constructor(reason: string) {
     super(
-      'This replica has purged; the others could not be told yet, since the shared cache cannot be reached. They will be as soon as it can. Ask again to know that they have been, or purge each replica.',
+      'This replica has purged; the others could not be told yet, since the shared cache cannot be reached. This replica goes on telling them for as long as it runs. Ask again until it is confirmed, or purge each replica.',
       reason,
     )
   }

@@ -3,8 +3,8 @@
  *
  * A trip belongs to nobody in particular. Once it is on its way it lands, whoever has left; a caller who leaves takes
  * only their own wait with them. One that has not departed yet is called off when nobody waits for it any more. A trip
- * ends by its own deadline, and whoever joins it joined later, so nobody waits longer than one deadline; two, where another
- * replica's trip was waited for in vain.
+ * ends by its own deadline, and whoever joins it joined later, so nobody waits longer than one deadline; what was
+ * spent on waiting for another replica's is of the same one.
  *
  * A key has one current flight at most, which whoever comes joins, unless it began too long ago for them. It can be
  * overtaken: then both land, and what an earlier one brings does not count any more once a later one has landed. And it can
@@ -20,6 +20,8 @@ export interface Flight {
   readonly cancelled: AbortSignal
   /** Somebody waits for it. */
   readonly isAwaited: boolean
+  /** Since it began, in milliseconds. */
+  readonly waitedMs: number
   /** From here on it flies to its end. */
   departs(): void
   /** What it brings counts for its key: it has been neither detached nor called off, and no later flight has landed. */
@@ -63,6 +65,7 @@ class Flying<Result> implements Flight {
   readonly key: string
   readonly begunAt: number
   readonly landing: Promise<Result>
+  readonly #now: () => number
   readonly #cancelling = new AbortController()
   /** All there are, in the order in which they were started. */
   readonly #inTheAir: ReadonlySet<Flying<Result>>
@@ -74,13 +77,14 @@ class Flying<Result> implements Flight {
   /** @param aboard lets whoever wants it enter, before it departs */
   constructor(
     key: string,
-    begunAt: number,
+    now: () => number,
     inTheAir: ReadonlySet<Flying<Result>>,
     aboard: (flying: Flying<Result>) => void,
     depart: Depart<Result>,
   ) {
     this.key = key
-    this.begunAt = begunAt
+    this.#now = now
+    this.begunAt = now()
     this.#inTheAir = inTheAir
     aboard(this)
     this.landing = depart(this)
@@ -92,6 +96,10 @@ class Flying<Result> implements Flight {
 
   get isAwaited(): boolean {
     return this.#waiting > 0
+  }
+
+  get waitedMs(): number {
+    return this.#now() - this.begunAt
   }
 
   get isForKeeping(): boolean {
@@ -148,7 +156,7 @@ export function createFlights<Result>(now: () => number): Flights<Result> {
     aboard: (flying: Flying<Result>) => void,
     depart: Depart<Result>,
   ): Flying<Result> {
-    const flying = new Flying(key, now(), inTheAir, aboard, depart)
+    const flying = new Flying(key, now, inTheAir, aboard, depart)
     current.set(key, flying)
     inTheAir.add(flying)
     const land = (): void => {

@@ -15,6 +15,8 @@ export interface Boarding {
   readonly cancelled: AbortSignal
   /** Whether anybody waits for it, and not only the cache. */
   readonly isAwaited: boolean
+  /** How long whoever waits has waited before this, in milliseconds: it is of the same deadline. */
+  readonly waitedMs?: number
   /** From here on the trip goes on to its end, whoever leaves. */
   departs(): void
 }

@@ -74,7 +74,8 @@ const tokenRetryMs = 1_000
 
 export function createTrips({ deadlineMs, tokens, retries, clock, observer }: TripsOptions): Trips {
   async function travel<A>(errand: Errand<A>, boarding: Boarding): Promise<A> {
-    const deadline = clock.monotonic() + deadlineMs
+    const { waitedMs = 0 } = boarding
+    const deadline = clock.monotonic() + Math.max(0, deadlineMs - waitedMs)
     const entering = {
       deadline,
       cancelled: boarding.cancelled,

@@ -119,6 +119,26 @@ describe('the failure of a trip', () => {
     assert.equal(trip.begun, 1)
   })
 
+  test('that is not told leaves those who waited what is left of one deadline, and not another one', async () => {
+    const { replicas, settle, pass } = await several()
+    const trip = holding()
+    const [leader, follower] = replicas
+    const failing = said(leader.read('a/1', trip.fetch))
+    await settle()
+    const waited: number[] = []
+    const waiting = said(
+      follower.read('a/1', (flight) => {
+        waited.push(flight.waitedMs)
+        return brings('well')(flight, undefined)
+      }),
+    )
+    await settle()
+    await pass(1_500)
+    trip.fails('shut')
+    await settle()
+    assert.deepEqual([await failing, await waiting, waited], ['shut', 'miss well', [1_500]])
+  })
+
   test('that says nothing of what was asked is not told: the next one makes the trip', async () => {
     const { replicas, settle } = await several()
     const trip = holding()
