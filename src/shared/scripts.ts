@@ -27,19 +27,18 @@ return { now }`)
  * KEYS: entry, lease. ARGV: who claims it (a number, a space, a token), for how long in ms, the least number that it must
  * have been claimed with to be respected, `1` to take it from whoever has it.
  *
- * Answers with the entry's value, and how long another's lease still lasts in ms; 0 when it is ours.
+ * Answers with the entry's value, and how long another's lease still lasts in ms; 0 when it is ours. One that nobody can have
+ * claimed (in another form, without an end, or lasting longer) is respected by nobody.
  */
 export const claim = script(`${time}
 local held = redis.call('GET', KEYS[2])
-if held and (ARGV[4] == '1' or tonumber(string.match(held, '^%d+')) < tonumber(ARGV[3])) then
-  redis.call('DEL', KEYS[2])
-  held = false
-end
-local left = 0
-if held then
-  left = math.max(1, redis.call('PTTL', KEYS[2]))
+local number = held and tonumber(string.match(held, '^%d+ '))
+local left = redis.call('PTTL', KEYS[2])
+if ARGV[4] == '1' or not number or number < tonumber(ARGV[3]) or left < 0 or left > tonumber(ARGV[2]) then
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+  left = 0
 else
-  redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+  left = math.max(1, left)
 end
 return { now, redis.call('GET', KEYS[1]), left }`)
 
@@ -81,12 +80,28 @@ return { now }`)
 export const floorMember = 'floor'
 
 /**
+ * A number is a time, or one more than the one before. Whatever is a hundred years ahead somebody else has written; if it
+ * stayed, there would soon be no higher one.
+ */
+const highest = `
+local function last() return tonumber(redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2] or 0) end
+local highest = last()
+if highest > now + 3.2e12 then
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('%.0f', now + 3.2e12), '+inf')
+  highest = last()
+end`
+
+/** Longer than Graph is ever left alone; what is shut for longer, or no number, somebody else has written. */
+const gateUntil = (key: string): string => `
+local shut = tonumber(redis.call('GET', ${key}) or 0)
+if not shut or not (shut < now + 3600000) then shut = 0 end`
+
+/**
  * KEYS: log. ARGV: member, the highest number that is known, for how long purges matter in ms, how many are kept at most.
  *
  * Numbers are milliseconds, and higher than every one before: also where Redis has lost those. Answers with this one's.
  */
-export const purge = script(`${time}
-local highest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2] or 0
+export const purge = script(`${time}${highest}
 local number = math.max(now, highest + 1, ARGV[2] + 1)
 redis.call('ZADD', KEYS[1], number, ARGV[1])
 local least = number - ARGV[3]
@@ -115,14 +130,17 @@ return { now, number }`)
  * begins anew, and then nothing is known of what was before. So it does where the clock has been set back by more than a
  * second: by it, whatever was written before would seem younger than it is.
  */
-export const sync = script(`${time}
+export const sync = script(`${time}${gateUntil('KEYS[2]')}
 local lastAsked = redis.call('GET', KEYS[3])
-redis.call('SET', KEYS[3], now, 'PX', ARGV[2])
+redis.call('SET', KEYS[3], now, 'PX', ARGV[2])${highest}
 local floor = redis.call('ZSCORE', KEYS[1], '${floorMember}')
-local highest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2] or 0
 local everything = redis.call('ZSCORE', KEYS[1], '*')
 local isKnown = #redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[1]) > 0
 local isSetBack = now < (tonumber(lastAsked or 0) or 0) - 1000
+if isSetBack then
+  redis.call('DEL', KEYS[2])
+  shut = 0
+end
 if not floor or isSetBack or not isKnown and tonumber(ARGV[1]) > math.max(floor, everything or 0) then
   floor = math.max(now, ARGV[1] + 1, highest + 1)
   redis.call('ZADD', KEYS[1], floor, '${floorMember}')
@@ -130,11 +148,11 @@ if not floor or isSetBack or not isKnown and tonumber(ARGV[1]) > math.max(floor,
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 local since = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf', 'WITHSCORES')
-return { now, tonumber(floor), since, tonumber(redis.call('GET', KEYS[2]) or 0) }`)
+return { now, tonumber(floor), since, shut }`)
 
 /** KEYS: gate, log. ARGV: for how long Graph is not to be asked, in ms. Answers with until when. */
-export const shut = script(`${time}
-local till = math.max(now + math.ceil(ARGV[1]), tonumber(redis.call('GET', KEYS[1]) or 0))
+export const shut = script(`${time}${gateUntil('KEYS[1]')}
+local till = math.max(now + math.ceil(ARGV[1]), shut)
 redis.call('SET', KEYS[1], till, 'PXAT', till)
 redis.call('PUBLISH', KEYS[2], '')
 return { now, till }`)

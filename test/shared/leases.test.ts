@@ -60,6 +60,59 @@ describe('a lease', () => {
     assert.deepEqual(await keys('*:lease'), [])
   })
 
+  test('that comes too late is given back, and nobody waits for it', async () => {
+    const answers = Promise.withResolvers<void>()
+    const { replicas, newcomer, settle, pass, keys, redis, time } = await several()
+    const [other] = replicas
+    const { connection } = other.way
+    const slow = await newcomer({
+      way: {
+        ...other.way,
+        connection: {
+          ...connection,
+          async run(script, ...rest) {
+            const reply = await connection.run(script, ...rest)
+            if (script.source.includes('PTTL')) await answers.promise
+            return reply
+          },
+        },
+      },
+    })
+    const [alone, shared] = [holding(), holding()]
+    void said(slow.read('a/1', alone.fetch))
+    while ((await keys('*:lease')).length === 0);
+    while (alone.begun === 0) {
+      for (const clock of time.clocks) clock.advance(500)
+      await redis.command('PING')
+    }
+    answers.resolve()
+    await settle()
+    assert.deepEqual(await keys('*:lease'), [])
+    await pass(1_000)
+    const read = said(other.read('a/1', shared.fetch))
+    await settle()
+    shared.lands('x')
+    assert.equal(await read, 'miss x')
+  })
+
+  test('that nobody can have claimed keeps nobody from the trip', async () => {
+    const { replicas, settle, redis, prefix, keys } = await several()
+    const [one, two] = replicas
+    void said(one.read('a/1', holding().fetch))
+    await settle()
+    const [lease = ''] = await keys('*:lease')
+    const forged = '9999999999999999 forged'
+    for (const words of [[forged], [forged, 'PX', String(2 * 60 * 60_000)], ['forged', 'PX', '1000']]) {
+      await redis.command('SET', `${prefix}:${lease}`, ...words)
+      const trip = holding()
+      const read = said(two.read('a/1', trip.fetch, { maxAgeMs: 0 }))
+      await settle()
+      trip.lands('x')
+      assert.equal((await read).split(' ')[1], 'x', words.join(' '))
+      two.clock.advance(1)
+    }
+  })
+
   test('that was lost is not renewed, and its trip is stored nowhere', async () => {
     const { replicas, settle, pass, redis, prefix, keys } = await several()
     const [one, two] = replicas

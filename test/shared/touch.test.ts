@@ -178,3 +178,37 @@ describe('the gate that replicas share', () => {
     assert.deepEqual(shuts(await newcomer()), [])
   })
 })
+
+describe('what only somebody else can have written', () => {
+  const several = onOneRedis()
+
+  for (const number of ['9007199254740992', '1e308', 'inf']) {
+    test(`does not end the numbers of purges: ${number}`, async () => {
+      const { replicas, pass, redis, prefix } = await several()
+      const [one, two] = replicas
+      await redis.command('ZADD', `${prefix}:{log}:purges`, number, 'forged')
+      await pass(1_000)
+      await one.read('a/1', brings('old'))
+      await two.cache.purge({ group: 'a' })
+      await pass(1_000)
+      assert.equal(await has(one, 'a/1'), 'nothing')
+      const { asked } = two
+      await pass(2_000)
+      assert.ok(two.asked - asked < 10, `${two.asked - asked} questions in two seconds`)
+    })
+  }
+
+  for (const until of ['9e15', 'inf', 'nan', 'x']) {
+    test(`does not shut the gate, nor keeps others from it: ${until}`, async () => {
+      const { replicas, pass, settle, redis, prefix } = await several()
+      const [one, two] = replicas
+      const shut = (): string[] => one.told.filter((word) => word.startsWith('shut'))
+      await redis.command('SET', `${prefix}:{log}:gate`, until)
+      await pass(1_000)
+      assert.deepEqual(shut(), [])
+      two.tier.shutGate(3_000)
+      await settle()
+      assert.deepEqual(shut(), ['shut for 3000'])
+    })
+  }
+})
