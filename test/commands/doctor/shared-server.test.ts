@@ -57,7 +57,8 @@ for (const [memory, expected] of [
 }
 
 test('a way that is slower than the time a caller waits is a warning', () => {
-  assert.deepEqual(said({}, one, { fastestMs: 50 }), [])
+  assert.deepEqual(said({}, one, { fastestMs: 25 }), [])
+  assert.deepEqual(said({}, one, { fastestMs: 25.1 }), ['warning it answers in 25.1 ms'])
   assert.deepEqual(said({}, one, { fastestMs: 50.1 }), ['warning it answers in 50.1 ms'])
 })
 
