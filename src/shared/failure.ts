@@ -21,11 +21,15 @@ export class SharedFailure extends Error {
   }
 }
 
-/**
- * @param secret is left out: an old server repeats in its error what it did not understand, the password included
- */
+/** What an old server repeats of a command that it does not know, cut off somewhere: part of a password may be left. */
+const repeated = /(?<=with args beginning with:).*/s
+
+/** @param secret is left out, as some servers repeat what they did not understand */
 export function told(text: string, secret = ''): string {
-  const without = secret === '' ? text : text.replaceAll(secret, '[redacted]')
+  const without = (secret === '' ? text : text.replaceAll(secret, '[redacted]')).replace(
+    repeated,
+    ' [redacted]',
+  )
   // oxlint-disable-next-line no-control-regex -- they are what is taken out
   return without.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, longestTold)
 }

@@ -109,6 +109,24 @@ test('a server that repeats in its error what it did not understand does not get
   assert.doesNotMatch(message, /canary/)
 })
 
+test('nor does a part of it, where the server cuts off what it repeats', async () => {
+  await using old = await listening(
+    createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once(
+        'data',
+        () =>
+          void socket.write(
+            '-ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `cana`, \r\n',
+          ),
+      )
+    }),
+  )
+  const credentials = { type: 'passwordFile', username: 'default', file: await fileOf('canary') } as const
+  await using world = observe({ servers: { url: `redis://127.0.0.1:${old.port}` }, credentials })
+  assert.doesNotMatch((await world.failed('refused')).message, /cana/)
+})
+
 test('a server that wants a password, and is given none, is told as such', async () => {
   await using redis = await startRedis({ password: 'secret' })
   await using world = observe({ servers: { url: redis.url } })
