@@ -44,8 +44,9 @@ and by \`test/faults/shared-cluster.test.ts\` for a cluster whose masters change
 lost is speed, and calls to Graph.
 
 - **A replica on its own** has what is in its memory, and makes its trips itself. A caller waits for Redis for
-  \`cache.shared.timeout\` in all, and after three such waits in a row nobody does, until Redis answers in time again: then it is
-  used again by itself.
+  \`cache.shared.timeout\` in all before their trip begins (once more where Redis goes while they wait for another replica's, or
+  where Graph fails as well), and after three such waits in a row nobody does, until Redis answers in time again: once, or, where
+  that was of no use within half a minute, twice as often in a row each time.
 - **It is told once** that Redis is away, with the reason of that moment, and once that it is there; meanwhile \`shared_up\` is 0
   and \`degraded\` in \`/readyz\` has \`cache.shared: away\`. The replica stays ready.
 - **A purge that replicas could not be told of** is 503 \`purgeNotShared\`: it is done on the replica that was asked, and the others

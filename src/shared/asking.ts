@@ -35,10 +35,13 @@ export interface Asking {
     args: Args,
     withinMs?: number,
   ): Promise<Told | undefined>
+  /** As `ask`, and also where it is away: nobody waits for this. */
+  tell(operation: Operation, script: Script, keys: readonly string[], args: Args): Promise<Told | undefined>
   /** Also where it is away. @throws why there was no answer */
   reach(script: Script, keys: readonly string[], args: Args, withinMs: number): Promise<Told>
   /** Whether it is asked at all. */
   readonly isUp: boolean
+  /** It has answered in time. */
   up(): void
   down(why: string): void
   /** @returns ends it */
@@ -48,6 +51,7 @@ export interface Asking {
 }
 
 type Args = readonly (string | Buffer)[]
+type Question = Parameters<Asking['reach']>
 
 export interface AskingOptions {
   readonly connection: Connection
@@ -64,6 +68,9 @@ export interface AskingObserver {
 }
 
 const failuresThatEndIt = 3
+/** Where it was up for less than this, it must answer in time twice as often in a row before it is asked again. */
+const steadyMs = 30_000
+const mostTimes = 32
 
 class TooLate extends Error {}
 
@@ -71,6 +78,9 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
   /** Not known at first: then both are told. */
   let isUp: boolean | undefined
   let failuresInARow = 0
+  let timesInARow = 0
+  let timesNeeded = 1
+  let upSince = -Infinity
   const listeners = new Set<() => void>()
   const onItsWay = new Set<Promise<unknown>>()
 
@@ -97,26 +107,20 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
 
   function down(why: string): void {
     failuresInARow = 0
+    timesInARow = 0
     if (isUp === false) return
+    if (isUp === true) {
+      const isSteady = clock.monotonic() - upSince >= steadyMs
+      timesNeeded = isSteady ? 1 : Math.min(mostTimes, 2 * timesNeeded)
+    }
     isUp = false
     observer.changed(why)
     for (const listener of listeners) listener()
   }
 
-  async function ask(
-    operation: Operation,
-    script: Script,
-    keys: readonly string[],
-    args: Args,
-    withinMs = timeoutMs,
-  ): Promise<Told | undefined> {
-    if (isUp !== true || withinMs <= 0) {
-      // Where it is there, what was asked before has taken all the time.
-      observer.asked(operation, isUp === true ? 'late' : 'away')
-      return undefined
-    }
+  async function answerTo(operation: Operation, ...question: Question): Promise<Told | undefined> {
     try {
-      const told = await reach(script, keys, args, withinMs)
+      const told = await reach(...question)
       failuresInARow = 0
       observer.asked(operation, 'answered')
       return told
@@ -128,20 +132,31 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
     }
   }
 
+  function put(operation: Operation, ...question: Question): Promise<Told | undefined> {
+    const answer = answerTo(operation, ...question)
+    onItsWay.add(answer)
+    void answer.finally(() => onItsWay.delete(answer))
+    return answer
+  }
+
   return {
-    ask(...question) {
-      const asked = ask(...question)
-      onItsWay.add(asked)
-      void asked.finally(() => onItsWay.delete(asked))
-      return asked
+    ask(operation, script, keys, args, withinMs = timeoutMs) {
+      if (isUp === true && withinMs > 0) return put(operation, script, keys, args, withinMs)
+      // Where it is there, what was asked before has taken all the time.
+      observer.asked(operation, isUp === true ? 'late' : 'away')
+      return Promise.resolve(undefined)
     },
+    tell: (operation, script, keys, args) => put(operation, script, keys, args, timeoutMs),
     reach,
     get isUp() {
       return isUp === true
     },
     up() {
       if (isUp === true) return
+      timesInARow += 1
+      if (timesInARow < timesNeeded) return
       isUp = true
+      upSince = clock.monotonic()
       observer.changed(undefined)
     },
     down,

@@ -11,7 +11,7 @@ import { randomUUID } from 'node:crypto'
 import { alone, type Claim, type Claiming, FailedElsewhere, type Lead, tellable } from '../cache/index.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
-import type { Asking, Told } from './asking.ts'
+import { type Asking, type Told, toShared } from './asking.ts'
 import type { Connection } from './connection.ts'
 import type { Entries } from './entries.ts'
 import { createInbox, type Inbox } from './inbox.ts'
@@ -41,6 +41,8 @@ export interface LeasesOptions {
 
 const leaseMs = 2_000
 const renewEveryMs = leaseMs / 3
+/** How much earlier than it was a failure may seem. */
+const leewayMs = 1_000
 /** Who waits looks this often whether Redis is still there. */
 const lookEveryMs = 250
 
@@ -65,6 +67,8 @@ export function createLeases(options: LeasesOptions): Leases {
     // A trip that a purge has overtaken is of use to those who wait for it alone: it must not keep others from a new one.
     const counts = (): boolean => !touch.isUnheard(key) && log.reaching(key) === purgedBefore
     let inbox: Inbox | undefined
+    /** By Redis' clock: what has failed before says nothing of the trip that is waited for. */
+    let claimedAt: number | undefined
     try {
       while (touch.isKept && timeline() < until && counts()) {
         cancelled.throwIfAborted()
@@ -72,12 +76,14 @@ export function createLeases(options: LeasesOptions): Leases {
         const holder = `${number} ${randomUUID()}`
         const args = [holder, String(leaseMs), String(purgedBefore), isOvertaking ? '1' : '0']
         const leftMs = inbox === undefined ? timeoutMs - claiming.waitedMs : timeoutMs
+        const isSent = asking.isUp && leftMs > 0
         const told = await asking.ask('claim', scripts.claim, [name, leaseName], args, leftMs)
         if (told === undefined) {
           // It may be ours all the same, and nobody would know: the others need not wait for it.
-          release({ leaseName, holder }, nothing)
+          if (isSent) release({ leaseName, holder }, nothing)
           break
         }
+        claimedAt ??= told.now
         const [value, lastsMs] = told.values
         const found = entries.read(key, value, told)
         const lease = lastsMs === 0 ? { key, name, otherNames, leaseName, holder, number, told } : undefined
@@ -100,8 +106,9 @@ export function createLeases(options: LeasesOptions): Leases {
           break
         }
         const message = await inbox.next(Math.min(lookEveryMs, Number(lastsMs)), { cancelled, asking })
-        const failure = message && messageFrom(message, leaseName, sealing)
-        if (failure !== undefined) throw new FailedElsewhere(failure)
+        const failed = message && messageFrom(message, leaseName, sealing)
+        if (failed !== undefined && failed.at >= claimedAt - leewayMs)
+          throw new FailedElsewhere(failed.failure)
       }
       options.claimed('alone')
       return alone
@@ -140,14 +147,16 @@ export function createLeases(options: LeasesOptions): Leases {
         // Or what is there would come back once this one is spent.
         if (entry.status !== 200)
           for (const other of otherNames) void asking.ask('drop', scripts.drop, [other], [])
-        const landed = await asking.ask('land', scripts.land, [name, leaseName], args)
+        const landed = await asking.tell('land', scripts.land, [name, leaseName], args)
         return landed?.values[0] !== 0
       },
       fails(error) {
         if (!end()) return
         // What says how long not to ask for this says something of what is asked for, whoever asks.
         const isOfWhatIsAsked = error instanceof GatewayError && error.backOffMs !== undefined
-        release(lease, isOfWhatIsAsked ? messageOn(tellable(error), leaseName, sealing) : nothing)
+        if (!isOfWhatIsAsked) return release(lease, nothing)
+        const at = toShared(told, timeline())
+        release(lease, messageOn({ failure: tellable(error), at }, leaseName, sealing))
       },
     }
     held.add(leading)
@@ -155,7 +164,7 @@ export function createLeases(options: LeasesOptions): Leases {
   }
 
   function release({ leaseName, holder }: Pick<Lease, 'leaseName' | 'holder'>, message: Buffer | ''): void {
-    void asking.ask('release', scripts.release, [leaseName], [holder, message])
+    void asking.tell('release', scripts.release, [leaseName], [holder, message])
   }
 
   return {

@@ -100,7 +100,7 @@ export function createTouch(options: TouchOptions): Touch {
   }
 
   async function ask(): Promise<void> {
-    for (const scope of untold.values()) await tell(scope)
+    await Promise.all([...untold.values()].map(tell))
     const shown = [...unshown]
     const keys = [logKey, gateKey, probeKey]
     const told = await asking.reach(scripts.sync, keys, [String(log.number), retention], withinMs)

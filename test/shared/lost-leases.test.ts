@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { brings, notToFetch } from '../cache/answer.ts'
+import { tellable } from '../../src/cache/index.ts'
+import { createSealing } from '../../src/shared/index.ts'
+import { messageOn } from '../../src/shared/told-failure.ts'
+import { brings, Failed, notToFetch } from '../cache/answer.ts'
+import { commonKeys } from './replica.ts'
 import { has, holding, onOneRedis, said, type Several } from './several.ts'
 
 describe('a replica that does not hear that it has the lease', () => {
@@ -137,6 +141,33 @@ describe('the failure of a trip', () => {
     trip.fails('shut')
     await settle()
     assert.deepEqual([await failing, await waiting, waited], ['shut', 'miss well', [1_500]])
+  })
+
+  test('that is repeated later, by whoever has kept the message, is of no trip that anybody waits for', async () => {
+    const { replicas, settle, redis, prefix, keys, time } = await several()
+    const [leader, follower] = replicas
+    const trip = holding()
+    const leading = said(leader.read('a/1', trip.fetch))
+    await settle()
+    const following = said(follower.read('a/1', notToFetch))
+    await settle()
+    const [lease = ''] = await keys('*:lease')
+    const channel = `${prefix}:${lease}`
+    const failure = tellable(new Failed('refused'))
+    const at = time.now() - 10_000
+    await redis.command(
+      'PUBLISH',
+      channel,
+      messageOn(
+        { failure, at },
+        channel,
+        createSealing(() => commonKeys),
+      ),
+    )
+    await settle()
+    trip.lands('well')
+    await settle()
+    assert.deepEqual([await leading, await following], ['miss well', 'collapsed well'])
   })
 
   test('that says nothing of what was asked is not told: the next one makes the trip', async () => {
