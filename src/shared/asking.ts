@@ -62,7 +62,7 @@ export interface AskingOptions {
 }
 
 export interface AskingObserver {
-  asked(operation: Operation, outcome: 'answered' | 'late' | 'failed' | 'away'): void
+  asked(operation: Operation, outcome: 'answered' | 'late' | 'failed' | 'skipped' | 'away'): void
   /** @param why it is not asked any more; absent: it is, again */
   changed(why: string | undefined): void
 }
@@ -143,7 +143,7 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
     ask(operation, script, keys, args, withinMs = timeoutMs) {
       if (isUp === true && withinMs > 0) return put(operation, script, keys, args, withinMs)
       // Where it is there, what was asked before has taken all the time.
-      observer.asked(operation, isUp === true ? 'late' : 'away')
+      observer.asked(operation, isUp === true ? 'skipped' : 'away')
       return Promise.resolve(undefined)
     },
     tell: (operation, script, keys, args) => put(operation, script, keys, args, timeoutMs),

@@ -30,7 +30,7 @@ export interface Metrics {
   /** Requests refused for want of a record, or records lost, as `audit.delivery` says. */
   auditMissed(delivery: 'before-response' | 'best-effort', count: number): void
   /** @param outcome of a question to the shared cache */
-  sharedAsked(operation: string, outcome: 'answered' | 'late' | 'failed' | 'away'): void
+  sharedAsked(operation: string, outcome: 'answered' | 'late' | 'failed' | 'skipped' | 'away'): void
   /** A value in the shared cache that is not ours. */
   sharedRefused(why: string): void
   /** How a trip came about, where replicas make one for all. */
