@@ -46,7 +46,7 @@ export async function createInbox(
   }
   return {
     async next(nextWithinMs, { cancelled, asking }) {
-      if (messages.length === 0) {
+      if (messages.length === 0 && asking.isUp) {
         await new Promise<void>((resolve) => {
           const end = (): void => {
             cancelTimer()
