@@ -52,3 +52,8 @@ const jwt = /eyJ[\w-]{7,}(?:\.[\w-]*)*/g
 export class StartFailure extends Error {
   override readonly name = 'StartFailure'
 }
+
+/** What was thrown, in its own words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

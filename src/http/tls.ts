@@ -1,9 +1,6 @@
 /**
  * The server's certificate and key, read again when their content changes.
  *
- * Polled by content, not watched by path: Kubernetes swaps a symlink above them. A new pair that does not work keeps
- * the old one in use.
- *
  * @module
  */
 
@@ -18,20 +15,15 @@ import {
 import { createServer as createHttpsServer } from 'node:https'
 import { createSecureContext } from 'node:tls'
 import type { Clock } from '../clock.ts'
-import { StartFailure } from '../errors.ts'
+import { messageOf, StartFailure } from '../errors.ts'
+import { poll, type Polled } from '../polled.ts'
 
 export interface TlsPair {
   readonly cert: string
   readonly key: string
 }
 
-export interface TlsFiles {
-  readonly current: TlsPair
-  onChange(listener: (pair: TlsPair) => void): void
-  /** What is wrong with the files as they are now; the pair in use is an older one. */
-  readonly problem: string | undefined
-  close(): void
-}
+export type TlsFiles = Polled<TlsPair>
 
 interface TlsFilePaths {
   /** The key of the configuration that an error names. */
@@ -45,8 +37,6 @@ export interface TlsFilesOptions extends TlsFilePaths {
   readonly observer: (problem: string | undefined) => void
 }
 
-const pollEveryMs = 10_000
-
 /** @throws {StartFailure} the files do not work: the message says which and why */
 export async function readTlsPair({ key: setting, certFile, keyFile }: TlsFilePaths): Promise<TlsPair> {
   try {
@@ -57,54 +47,14 @@ export async function readTlsPair({ key: setting, certFile, keyFile }: TlsFilePa
 }
 
 /** @throws {StartFailure} as `readTlsPair`, at the start */
-export async function watchTlsFiles({
-  key: setting,
-  certFile,
-  keyFile,
-  clock,
-  observer,
-}: TlsFilesOptions): Promise<TlsFiles> {
-  let current = await readTlsPair({ key: setting, certFile, keyFile })
-  const listeners: ((pair: TlsPair) => void)[] = []
-  let problem: string | undefined
-
-  async function poll(): Promise<void> {
-    try {
-      const next = await readPair(certFile, keyFile)
-      const hasChanged = next.cert !== current.cert || next.key !== current.key
-      if (hasChanged) {
-        current = next
-        for (const listener of listeners) listener(next)
-      }
-      if (hasChanged || problem !== undefined) observer(undefined)
-      problem = undefined
-    } catch (error) {
-      const found = messageOf(error)
-      if (found !== problem) observer(found)
-      problem = found
-    }
-    schedule()
-  }
-  let cancel = (): void => {}
-  let isClosed = false
-  const schedule = (): void => {
-    if (!isClosed) cancel = clock.after(pollEveryMs, () => void poll())
-  }
-  schedule()
-
-  return {
-    get current() {
-      return current
-    },
-    onChange: (listener) => void listeners.push(listener),
-    get problem() {
-      return problem
-    },
-    close() {
-      isClosed = true
-      cancel()
-    },
-  }
+export async function watchTlsFiles({ clock, observer, ...paths }: TlsFilesOptions): Promise<TlsFiles> {
+  return poll({
+    first: await readTlsPair(paths),
+    read: () => readPair(paths.certFile, paths.keyFile),
+    isSame: (one, other) => one.cert === other.cert && one.key === other.key,
+    clock,
+    observer,
+  })
 }
 
 const versions = { minVersion: 'TLSv1.2' } as const
@@ -143,8 +93,4 @@ async function readPem(file: string): Promise<string> {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
     throw new Error(`${file} cannot be read (${code})`, { cause: error })
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -6,6 +6,7 @@
  */
 
 import type { Clock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
 import type { Connection } from './connection.ts'
 import type { Reply } from './link.ts'
 import type { Script } from './script.ts'
@@ -168,10 +169,6 @@ export function createAsking({ connection, clock, timeline, timeoutMs, observer 
       await Promise.all(onItsWay)
     },
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** An instant of ours by Redis' clock, or somewhat earlier. */

@@ -1,7 +1,7 @@
 export { connect, type Connection, type ConnectionOptions } from './connection.ts'
 export type { Credentials, Login, LoginTokens } from './credentials.ts'
 export { SharedFailure } from './failure.ts'
-export { type Key, type Keys, type KeysFile, watchKeys } from './keys.ts'
+export { type Key, type Keys, watchKeys } from './keys.ts'
 export { lookAt, probe, type Refusal, type ServerTold } from './probe.ts'
 export { createSealing, type Sealing } from './sealing.ts'
 export { createTier, type Tier, type TierObserver, type TierOptions } from './tier.ts'

@@ -1,8 +1,7 @@
 /**
  * The keys that seal whatever replicas share, read again when the file changes.
  *
- * Polled by content, not watched by path: Kubernetes swaps a symlink above it. A new file that does not work keeps the
- * old keys in use. Nothing that is said here holds anything of what stands in the file, ids included: who mistakes the
+ * Nothing that is said here holds anything of what stands in the file, ids included: who mistakes the
  * order of a line has written a key where the id belongs.
  *
  * @module
@@ -10,7 +9,8 @@
 
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import { StartFailure } from '../errors.ts'
+import { messageOf, StartFailure } from '../errors.ts'
+import { poll, type Polled } from '../polled.ts'
 import { readRegular } from '../regular-file.ts'
 
 export interface Key {
@@ -27,13 +27,6 @@ export interface Keys {
   readonly readable: readonly Key[]
 }
 
-export interface KeysFile {
-  readonly current: Keys
-  /** What is wrong with the file as it is now; the keys in use are older ones. */
-  readonly problem: string | undefined
-  close(): void
-}
-
 export interface KeysFileOptions {
   readonly file: string
   readonly clock: Clock
@@ -41,50 +34,16 @@ export interface KeysFileOptions {
   readonly observer: (problem: string | undefined) => void
 }
 
-const pollEveryMs = 10_000
 const keyBytes = 32
 const mostKeys = 2
 
 /** @throws {StartFailure} the file does not work: the message says why and in which line */
-export async function watchKeys({ file, clock, observer }: KeysFileOptions): Promise<KeysFile> {
-  let current = await readKeys(file).catch((error: unknown) => {
+export async function watchKeys({ file, clock, observer }: KeysFileOptions): Promise<Polled<Keys>> {
+  const read = (): Promise<Keys> => readKeys(file)
+  const first = await read().catch((error: unknown) => {
     throw new StartFailure(`cache.shared.keysFile: ${messageOf(error)}`)
   })
-  let problem: string | undefined
-
-  async function poll(): Promise<void> {
-    try {
-      const next = await readKeys(file)
-      const hasChanged = !isSame(next, current)
-      if (hasChanged) current = next
-      if (hasChanged || problem !== undefined) observer(undefined)
-      problem = undefined
-    } catch (error) {
-      const found = messageOf(error)
-      if (found !== problem) observer(found)
-      problem = found
-    }
-    schedule()
-  }
-  let cancel = (): void => {}
-  let isClosed = false
-  const schedule = (): void => {
-    if (!isClosed) cancel = clock.after(pollEveryMs, () => void poll())
-  }
-  schedule()
-
-  return {
-    get current() {
-      return current
-    },
-    get problem() {
-      return problem
-    },
-    close() {
-      isClosed = true
-      cancel()
-    },
-  }
+  return poll({ first, read, isSame, clock, observer })
 }
 
 function isSame(one: Keys, other: Keys): boolean {
@@ -143,8 +102,4 @@ async function readText(file: string): Promise<string> {
   return readRegular(file).catch((error: NodeJS.ErrnoException) => {
     throw new Error(`${file} cannot be read (${error.code ?? 'it is no regular file'})`)
   })
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

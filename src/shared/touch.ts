@@ -9,7 +9,8 @@
 
 import { PurgeNotShared, type Scope } from '../cache/index.ts'
 import type { Clock } from '../clock.ts'
-import { type Asking, messageOf, type Told } from './asking.ts'
+import { messageOf } from '../errors.ts'
+import type { Asking, Told } from './asking.ts'
 import type { Connection } from './connection.ts'
 import type { Reply } from './link.ts'
 import { channelOf, isReached, type Numbered, type PurgeLog, scopeFrom, scopeText } from './purge-log.ts'

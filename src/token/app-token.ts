@@ -68,7 +68,3 @@ export function flatHeaders(
     ]),
   )
 }
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}

@@ -11,9 +11,10 @@
 
 import { ConfidentialClientApplication, type INetworkModule, type NetworkResponse } from '@azure/msal-node'
 import type { Clock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
 import { parseJsonObject } from '../json.ts'
 import { type Outbound, OutboundFailure, retryAfterMs } from '../outbound/index.ts'
-import { appToken, type Exchange, flatHeaders, graphResource, messageOf } from './app-token.ts'
+import { appToken, type Exchange, flatHeaders, graphResource } from './app-token.ts'
 import { describeClock, skewMs } from './clock-skew.ts'
 import { type CredentialSource, readCredential } from './credential.ts'
 import { ExchangeFailed } from './errors.ts'

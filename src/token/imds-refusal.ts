@@ -7,7 +7,7 @@
  */
 
 import type { JsonObject } from '../json.ts'
-import { messageOf } from './app-token.ts'
+import { messageOf } from '../errors.ts'
 import { ExchangeFailed } from './errors.ts'
 import { printable } from './federated.ts'
 import { longestTold } from './refusal.ts'

@@ -6,7 +6,8 @@
  * @module
  */
 
-import { claimsOf, messageOf } from './app-token.ts'
+import { messageOf } from '../errors.ts'
+import { claimsOf } from './app-token.ts'
 import { ExchangeFailed, TokenUnavailable } from './errors.ts'
 import type { TokenProvider } from './provider.ts'
 

@@ -6,7 +6,7 @@ import { placeSession, untilWaiting } from '../graph/answers.ts'
 import { until, untilQuiet } from '../security/wire.ts'
 import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
 import { type Reply, startWorld, type World } from '../world/world.ts'
-import { type Relay, startRelay } from './relay.ts'
+import { startWay, type Way } from './way.ts'
 import { type Promised, table } from './table.ts'
 
 const minute = 60_000
@@ -17,7 +17,7 @@ interface Played {
   readonly clock: FakeClock
   readonly promised: Promised
   /** The way to Graph. */
-  readonly relay: Relay
+  readonly way: Way
 }
 
 /** Sessions by what the cache has of them. */
@@ -50,11 +50,11 @@ async function store(played: Played): Promise<Stored> {
 }
 
 /** The fault is there from now on, for the session at this path. */
-async function begin({ world, clock, promised, relay }: Played, path: string): Promise<void> {
+async function begin({ world, clock, promised, way }: Played, path: string): Promise<void> {
   const { emulator } = world
   const { at, given, fault, times = Infinity } = promised
   emulator.fail(at, fault(path, emulator), times)
-  if (given === 'closedPort') await relay.close()
+  if (given === 'closedPort') await way.close()
   if (given === 'revokedToken') emulator.entra.revokeTokens()
   if (given === 'noToken') {
     clock.advance(minute)
@@ -65,10 +65,10 @@ async function begin({ world, clock, promised, relay }: Played, path: string): P
 }
 
 /** It is over, and has no consequences for what comes next. */
-async function end({ world, clock, relay }: Played): Promise<void> {
+async function end({ world, clock, way }: Played): Promise<void> {
   await untilQuiet(world)
-  await relay.close()
-  await relay.open()
+  await way.close()
+  await way.open()
   world.emulator.recover('graph')
   world.emulator.recover('token')
   clock.advance(61_000)
@@ -152,17 +152,17 @@ for (const promised of table) {
   test(what, async () => {
     const clock = createFakeClock()
     await using ways = new AsyncDisposableStack()
-    let relay!: Relay
+    let way!: Way
     async function prepare(emulator: Emulator): Promise<void> {
-      relay = ways.use(await startRelay(emulator.url))
+      way = ways.use(await startWay(emulator.url))
       if (promised.given === 'noToken') emulator.entra.tokenLifetimeSeconds = 60
     }
     await using world = await startWorld({
       clock,
       prepare,
-      config: () => ({ cache: windows, graph: { endpoint: relay.url, maxBody: '2KiB' } }),
+      config: () => ({ cache: windows, graph: { endpoint: way.url, maxBody: '2KiB' } }),
     })
-    const played: Played = { world, clock, promised, relay }
+    const played: Played = { world, clock, promised, way }
     const { fresh, stale, lastResort } = await store(played)
 
     const onFresh = await ask(played, fresh, 'none')

@@ -20,7 +20,7 @@ async function withWays(
     await startFleet({
       ...options,
       async urlFor(_, url) {
-        const way = building.use(await startWay(Number(new URL(url).port)))
+        const way = building.use(await startWay(url))
         ways.push(way)
         return way.url
       },

@@ -26,7 +26,7 @@ async function standing(building: AsyncDisposableStack, options: FleetOptions = 
       cache: kept,
       world: { clock },
       async urlFor(_, url) {
-        const way = building.use(await startWay(Number(new URL(url).port)))
+        const way = building.use(await startWay(url))
         ways.push(way)
         return way.url
       },

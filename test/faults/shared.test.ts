@@ -16,7 +16,7 @@ const acl = { user: `${user.name} on >${user.password} ~* &* +@all` }
 async function startBroken(building: AsyncDisposableStack): Promise<Broken & { passwordFile: string }> {
   const redis = building.use(await startRedis({ config: acl }))
   const ways: Way[] = []
-  for (let replica = 0; replica < 2; replica += 1) ways.push(building.use(await startWay(redis.port)))
+  for (let replica = 0; replica < 2; replica += 1) ways.push(building.use(await startWay(redis.url)))
   const folder = await mkdtemp(join(tmpdir(), 'session-gateway-test-'))
   building.defer(() => rm(folder, { recursive: true, force: true }))
   const passwordFile = join(folder, 'password')

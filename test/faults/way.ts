@@ -1,10 +1,10 @@
-/** A way to Redis that can be worse than Redis: closed, standing still, or leading to another server. */
+/** A way to a server that can be worse than that: closed, standing still, slow, or leading to another one. */
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
 export interface Way extends AsyncDisposable {
-  /** As the configuration takes it. */
+  /** As that server's, with another port. */
   readonly url: string
   /** Connections that have been made on it so far. */
   readonly connections: number
@@ -23,10 +23,11 @@ export interface Way extends AsyncDisposable {
   leadTo(port: number): void
 }
 
-export async function startWay(to: number): Promise<Way> {
+export async function startWay(to: string): Promise<Way> {
+  const there = new URL(to)
   const sockets = new Set<Socket>()
   let server: Server | undefined
-  let [port, target, connections, delayMs, isHolding] = [0, to, 0, 0, false]
+  let [port, target, connections, delayMs, isHolding] = [0, Number(there.port), 0, 0, false]
   let held: (() => void)[] = []
 
   function carry(one: Socket, other: Socket): void {
@@ -51,9 +52,9 @@ export async function startWay(to: number): Promise<Way> {
   async function open(): Promise<void> {
     server = createServer((socket) => {
       connections += 1
-      const there = connect(target, '127.0.0.1')
-      carry(socket, there)
-      carry(there, socket)
+      const onwards = connect(target, '127.0.0.1')
+      carry(socket, onwards)
+      carry(onwards, socket)
     }).listen(port, '127.0.0.1')
     await once(server, 'listening')
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
@@ -70,7 +71,7 @@ export async function startWay(to: number): Promise<Way> {
 
   await open()
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `${there.protocol}//${there.hostname}:${port}`,
     get connections() {
       return connections
     },

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { StartFailure } from '../../src/errors.ts'
-import { watchKeys, type Keys, type KeysFile } from '../../src/shared/index.ts'
+import type { Polled } from '../../src/polled.ts'
+import { watchKeys, type Keys } from '../../src/shared/index.ts'
 import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
 
 const pollMs = 10_000
@@ -24,7 +25,7 @@ before(() => {
 after(() => rmSync(folder, { recursive: true }))
 
 interface Watched {
-  readonly keys: KeysFile
+  readonly keys: Polled<Keys>
   readonly clock: FakeClock
   /** What the observer was told since it was last asked. */
   readonly told: () => (string | undefined)[]
