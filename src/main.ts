@@ -77,7 +77,7 @@ program
 program
   .command('doctor')
   .description(
-    'does everything work that the gateway needs? files, names, keys, token, roles, Graph, records; exit 1 if something failed',
+    'does everything work that the gateway needs? files, names, keys, token, roles, Graph, the shared cache, records; exit 1 if something failed',
   )
   .option(...configFiles)
   .option('--json', 'one JSON object a line: check, verdict, found, remedy')
