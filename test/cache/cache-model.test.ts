@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { tryCache } from './answer.ts'
 import { Model, modelWindows } from './model.ts'
-import { Real, steps, type Subject } from './model-steps.ts'
+import { Real, type Subject } from './model-real.ts'
+import { steps } from './model-steps.ts'
 
 function memoryAlone(): Subject {
   const { cache, read, clock } = tryCache({ windows: modelWindows, random: () => 0.5 })

@@ -1,25 +1,19 @@
-import { after, before, describe, test } from 'node:test'
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Store } from '../../src/cache/index.ts'
 import { type Kept, Model, modelWindows } from '../cache/model.ts'
-import { Real, steps, type Subject } from '../cache/model-steps.ts'
-import { type Redis, startRedis } from '../world/redis.ts'
+import { Real, type Subject } from '../cache/model-real.ts'
+import { steps } from '../cache/model-steps.ts'
 import { createReplica, createTime, memory, newPrefix, nudge, noMemory, pass, settle } from './replica.ts'
-import { openWay, type Way } from './way.ts'
+import { onOneServer } from './way.ts'
 
 describe('with a shared tier', () => {
-  let redis: Redis
-  let way: Way
-  before(async () => {
-    redis = await startRedis()
-    way = await openWay(redis)
-  })
-  after(async () => {
-    await way[Symbol.asyncDispose]()
-    await redis[Symbol.asyncDispose]()
-  })
+  const server = onOneServer(1)
 
   async function subject(store: Store): Promise<Subject> {
+    const [way] = server().ways
+    assert.ok(way !== undefined)
     const time = createTime()
     const replica = createReplica({
       way,

@@ -1,9 +1,8 @@
 /** Some replicas, each on connections of its own to one Redis, and trips that end when a test says so. */
 
-import { after, before } from 'node:test'
 import type { Answer, Found } from '../../src/cache/index.ts'
 import { answer, Failed, type Fetch, notToFetch } from '../cache/answer.ts'
-import { type Redis, startRedis } from '../world/redis.ts'
+import type { Redis } from '../world/redis.ts'
 import {
   createReplica,
   createTime,
@@ -14,7 +13,7 @@ import {
   settle,
   type Time,
 } from './replica.ts'
-import { openWay, type Way } from './way.ts'
+import { onOneServer } from './way.ts'
 
 export interface Several {
   readonly redis: Redis
@@ -32,17 +31,9 @@ export interface Several {
 export function onOneRedis(): (
   options?: Partial<ReplicaOptions> | ((index: number) => Partial<ReplicaOptions>),
 ) => Promise<Several> {
-  let redis: Redis
-  let ways: Way[] = []
-  before(async () => {
-    redis = await startRedis()
-    ways = await Promise.all([openWay(redis), openWay(redis), openWay(redis)])
-  })
-  after(async () => {
-    await Promise.all(ways.map((way) => way[Symbol.asyncDispose]()))
-    await redis[Symbol.asyncDispose]()
-  })
+  const server = onOneServer(3)
   return async (options = {}) => {
+    const { redis, ways } = server()
     const time = createTime()
     const prefix = newPrefix()
     const all: Replica[] = []

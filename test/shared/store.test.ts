@@ -1,28 +1,20 @@
 import assert from 'node:assert/strict'
-import { after, before, describe } from 'node:test'
+import { describe } from 'node:test'
 import type { Entry } from '../../src/cache/index.ts'
 import { createPurges } from '../../src/cache/purges.ts'
 import { createTiers } from '../../src/cache/tiers.ts'
 import { type AnyStore, keepsTheContract } from '../cache/store-contract.ts'
-import { type Redis, startRedis } from '../world/redis.ts'
 import { createReplica, createTime, memory, newPrefix, type Replica, settle } from './replica.ts'
-import { openWay, type Way } from './way.ts'
+import { onOneServer } from './way.ts'
 
 const leeway = { earlierByMs: 1, forgetsSpent: true }
 
 describe('what is shared', () => {
-  let redis: Redis
-  let way: Way
-  before(async () => {
-    redis = await startRedis()
-    way = await openWay(redis)
-  })
-  after(async () => {
-    await way[Symbol.asyncDispose]()
-    await redis[Symbol.asyncDispose]()
-  })
+  const server = onOneServer(1)
 
   async function newReplica(): Promise<Replica> {
+    const [way] = server().ways
+    assert.ok(way !== undefined)
     const replica = createReplica({ way, time: createTime(), prefix: newPrefix() })
     await settle(replica)
     return replica

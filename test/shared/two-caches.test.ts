@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Answer, Demand, Found, Scope } from '../../src/cache/index.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { answer, Failed, relatedTo } from '../cache/answer.ts'
 import { modelWindows } from '../cache/model.ts'
-import { type Redis, startRedis } from '../world/redis.ts'
 import { createReplica, createTime, newPrefix, pass, type Replica, settle, type Time } from './replica.ts'
-import { openWay, type Way } from './way.ts'
+import { onOneServer } from './way.ts'
 
 /** `askedAt`: the step in which whoever began it asked. */
 interface Trip extends PromiseWithResolvers<Answer> {
@@ -203,22 +202,13 @@ const steps = fc.commands(
 )
 
 describe('two caches that share a tier', () => {
-  let redis: Redis
-  let ways: Way[] = []
-  before(async () => {
-    redis = await startRedis()
-    ways = await Promise.all([openWay(redis), openWay(redis)])
-  })
-  after(async () => {
-    await Promise.all(ways.map((way) => way[Symbol.asyncDispose]()))
-    await redis[Symbol.asyncDispose]()
-  })
+  const server = onOneServer(2)
 
   test('whatever happens on either: no other key’s answer, nothing purged, one trip at a time, and no answer in the place of a later one', async () => {
     const setup = async (): Promise<Two> => {
       const time = createTime()
       const prefix = newPrefix()
-      const replicas = ways.map((way) =>
+      const replicas = server().ways.map((way) =>
         createReplica({ way, time, prefix, windows: modelWindows, random: () => 0.5 }),
       )
       // One has run for longer than the other, and their timelines differ by as much.

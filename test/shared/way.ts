@@ -1,10 +1,11 @@
 /** Connections to a real Redis that outlive whoever uses them, one after the other. */
 
 import { randomBytes } from 'node:crypto'
+import { after, before } from 'node:test'
 import { systemClock } from '../../src/clock.ts'
 import { connect, type Connection } from '../../src/shared/connection.ts'
 import { script } from '../../src/shared/script.ts'
-import type { Redis } from '../world/redis.ts'
+import { type Redis, startRedis } from '../world/redis.ts'
 
 export interface Way extends AsyncDisposable {
   readonly connection: Connection
@@ -14,7 +15,7 @@ export interface Way extends AsyncDisposable {
 
 export const tell = script("return redis.call('PUBLISH', KEYS[1], ARGV[1])")
 
-export async function openWay(redis: Pick<Redis, 'url'>): Promise<Way> {
+async function openWay(redis: Pick<Redis, 'url'>): Promise<Way> {
   const connection = connect({
     servers: { url: redis.url },
     credentials: { type: 'none' },
@@ -41,4 +42,20 @@ export async function openWay(redis: Pick<Redis, 'url'>): Promise<Way> {
     },
     [Symbol.asyncDispose]: () => connection.close(),
   }
+}
+
+/** For all tests around this: a Redis, and so many ways to it. */
+export function onOneServer(count: number): () => { readonly redis: Redis; readonly ways: readonly Way[] } {
+  let redis: Redis
+  let ways: Way[] = []
+  before(async () => {
+    const server = await startRedis()
+    redis = server
+    ways = await Promise.all(Array.from({ length: count }, () => openWay(server)))
+  })
+  after(async () => {
+    await Promise.all(ways.map((way) => way[Symbol.asyncDispose]()))
+    await redis[Symbol.asyncDispose]()
+  })
+  return () => ({ redis, ways })
 }

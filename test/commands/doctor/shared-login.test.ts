@@ -16,8 +16,7 @@ after(async () => {
   await redis[Symbol.asyncDispose]()
 })
 beforeEach(() => emulator.reset())
-const keys = `one ${randomBytes(32).toString('base64')}\n`
-await writeFile(inFolder('keys'), keys)
+await writeFile(inFolder('keys'), `one ${randomBytes(32).toString('base64')}\n`)
 await writeFile(inFolder('password'), password)
 
 const shared = (auth: object, url = redis.url): Record<string, object> => ({
@@ -37,19 +36,7 @@ test('what a user is to be permitted, as the doctor says it, is enough for it an
   assert.deepEqual(troubles(lines), [])
   assert.ok(!JSON.stringify([before, lines]).includes(password))
 
-  await using world = await startWorld({
-    files: { keys, password },
-    config: (place) => ({
-      cache: {
-        shared: {
-          url: redis.url,
-          keysFile: place('keys'),
-          timeout: '5s',
-          auth: { type: 'passwordFile', file: place('password'), username: 'least' },
-        },
-      },
-    }),
-  })
+  await using world = await startWorld({ config: shared(byPassword('least')) })
   await untilShared(world)
   assert.equal((await world.ask()).status, 200)
   const purged = await world.manage('/cache', { method: 'DELETE', token: await world.workloadToken('ops') })
@@ -68,19 +55,7 @@ test('with the rights that the guide gives, the doctor misses nothing but what I
 })
 
 test('a replica that listens is counted', async () => {
-  await using world = await startWorld({
-    files: { keys, password },
-    config: (place) => ({
-      cache: {
-        shared: {
-          url: redis.url,
-          keysFile: place('keys'),
-          timeout: '5s',
-          auth: { type: 'passwordFile', file: place('password') },
-        },
-      },
-    }),
-  })
+  await using world = await startWorld({ config: shared(byPassword('default')) })
   await untilShared(world)
   assert.match(
     saidBy(await patient.lines(shared(byPassword('default'))), 'cache.shared server'),
