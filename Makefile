@@ -26,7 +26,7 @@ demo: $(installed) ## the main job against an emulated Entra and Graph (ARGS=--o
 test: check dist/main.js ## every check there is: format, lint, types, known weaknesses, and all tests
 	@node supply-chain/audit.ts --where-answered
 	@node test/world/redis-server.ts
-	@node --test --test-timeout=120000 $(TEST_ARGS) 'test/**/*.test.ts'
+	@node --test --test-timeout=120000 --test-concurrency=2 $(TEST_ARGS) 'test/**/*.test.ts'
 
 check: $(installed) ## format, lint and types, in seconds
 	@prettier --check --log-level warn .
