@@ -12,6 +12,8 @@ import { loadConfig } from '../src/config/index.ts'
 import { jsonSchema } from '../src/config/json-schema.ts'
 import { configurationReference } from '../src/config/reference.ts'
 import { openApiDocument } from '../src/http/openapi/index.ts'
+import { chartReadme } from './chart/readme.ts'
+import { valuesSchema } from './chart/values-schema.ts'
 import { failureModes } from './failure-modes.ts'
 
 export interface Generated {
@@ -25,6 +27,8 @@ export const generated: readonly Generated[] = [
   written('docs/reference/configuration.md', configurationReference),
   written('docs/reference/failure-modes.md', failureModes),
   written('docs/reference/openapi.json', openApi),
+  written('helm/README.md', chartReadme),
+  written('helm/values.schema.json', async () => JSON.stringify(await valuesSchema())),
 ]
 
 /** @returns the paths whose files are not what the code says now */

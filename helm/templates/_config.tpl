@@ -1,0 +1,76 @@
+{{/* The gateway's configuration: what the operator has written, and what the chart knows where nothing is written. */}}
+
+{{- define "session-gateway.config" -}}
+{{- $config := deepCopy .Values.config -}}
+{{- $server := $config.server | default dict -}}
+{{- $management := $server.management | default dict -}}
+{{- $identity := $config.identity | default dict -}}
+{{- $credential := $identity.credential | default (dict "type" "federated") -}}
+{{- if not (hasKey $server "listen") -}}
+{{- $_ := set $server "listen" ":8443" -}}
+{{- end -}}
+{{- if not (hasKey $server "tls") -}}
+{{- $_ := set $server "tls" (dict "certFile" "/etc/session-gateway/tls/tls.crt" "keyFile" "/etc/session-gateway/tls/tls.key") -}}
+{{- end -}}
+{{- $hostname := first (concat (.Values.httpRoute.enabled | ternary .Values.httpRoute.hostnames list) (.Values.ingress.enabled | ternary .Values.ingress.hosts list)) -}}
+{{- if and $hostname (not (hasPrefix "*" $hostname)) (not (hasKey $server "publicUrl")) -}}
+{{- $_ := set $server "publicUrl" (printf "https://%s" $hostname) -}}
+{{- end -}}
+{{- if not (hasKey $management "listen") -}}
+{{- $_ := set $management "listen" ":9090" -}}
+{{- end -}}
+{{- if and (eq $credential.type "federated") (not (hasKey $credential "tokenFile")) -}}
+{{- $_ := set $credential "tokenFile" "/var/run/secrets/azure/tokens/azure-identity-token" -}}
+{{- end -}}
+{{- $_ := set $server "management" $management -}}
+{{- $_ := set $config "server" $server -}}
+{{- $_ := set $identity "credential" $credential -}}
+{{- $_ := set $config "identity" $identity -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{/* Where the kubelet connects, from ":8443", "[::]:8443" and the like. */}}
+{{- define "session-gateway.port" -}}
+{{- regexFind "[0-9]+$" (include "session-gateway.config" . | fromYaml).server.listen -}}
+{{- end -}}
+
+{{- define "session-gateway.managementPort" -}}
+{{- regexFind "[0-9]+$" (include "session-gateway.config" . | fromYaml).server.management.listen -}}
+{{- end -}}
+
+{{/* "https" or "http": `off` in YAML 1.1 is the boolean false. */}}
+{{- define "session-gateway.scheme" -}}
+{{- kindIs "map" (include "session-gateway.config" . | fromYaml).server.tls | ternary "https" "http" -}}
+{{- end -}}
+
+{{- define "session-gateway.managementScheme" -}}
+{{- kindIs "map" (include "session-gateway.config" . | fromYaml).server.management.tls | ternary "https" "http" -}}
+{{- end -}}
+
+{{/* A name if the gateway reads the pod's own token, to ask the API server for keys. */}}
+{{- define "session-gateway.asksApiServer" -}}
+{{- $folder := "/var/run/secrets/kubernetes.io/serviceaccount" -}}
+{{- range $name, $issuer := .Values.config.issuers -}}
+{{- if and (eq $issuer.type "kubernetes") (hasPrefix $folder (default $folder $issuer.tokenFile)) -}}{{ $name }} {{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A name if an issuer has its tokens reviewed. */}}
+{{- define "session-gateway.reviewsTokens" -}}
+{{- range $name, $issuer := .Values.config.issuers -}}
+{{- if and (eq $issuer.type "kubernetes") $issuer.tokenReview -}}{{ $name }} {{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The audience of the first issuer of type kubernetes: what a pod's projected token is made for. */}}
+{{- define "session-gateway.audience" -}}
+{{- $audiences := list -}}
+{{- range $name, $issuer := .Values.config.issuers -}}
+{{- if eq $issuer.type "kubernetes" -}}{{- $audiences = append $audiences $issuer.audience -}}{{- end -}}
+{{- end -}}
+{{- first $audiences -}}
+{{- end -}}
+
+{{- define "session-gateway.pods" -}}
+{{- .Values.autoscaling.enabled | ternary .Values.autoscaling.minReplicas .Values.replicas -}}
+{{- end -}}
