@@ -15,7 +15,7 @@ export PATH := $(dir $(NODE)):$(CURDIR)/node_modules/.bin:$(PATH)
 installed := node_modules/.installed
 sources := $(shell find src -name '*.ts')
 
-.PHONY: help demo test check audit format build sbom bench soak docs node clean
+.PHONY: help demo test check audit format build sbom chart bench soak docs node clean
 
 help: ## what there is to make
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -26,6 +26,7 @@ demo: $(installed) ## the main job against an emulated Entra and Graph (ARGS=--o
 test: check dist/main.js ## every check there is: format, lint, types, known weaknesses, and all tests
 	@node supply-chain/audit.ts --where-answered
 	@node test/world/redis-server.ts
+	@node test/world/helm.ts
 	@node --test --test-timeout=120000 --test-concurrency=2 $(TEST_ARGS) 'test/**/*.test.ts'
 
 check: $(installed) ## format, lint and types, in seconds
@@ -53,6 +54,10 @@ sbom: dist/sbom.cdx.json ## dist/sbom.cdx.json, what the program is made of (Cyc
 
 dist/sbom.cdx.json: dist/main.js package-lock.json supply-chain/sbom.ts supply-chain/npm.ts
 	@node supply-chain/sbom.ts > $@.new && mv $@.new $@
+
+chart: $(installed) ## dist/session-gateway-VERSION.tgz, the chart as a package
+	@node test/world/helm.ts
+	@.tools/helm-4.1.4 package helm --destination dist >&2
 
 bench: $(installed) ## one file of bench/ (BENCH=name): its table, a verdict line a goal, exit 1 when one is missed
 	@test -f "bench/$(BENCH).ts" || { echo "BENCH is one of: $(basename $(notdir $(wildcard bench/*.ts)))" >&2; exit 1; }

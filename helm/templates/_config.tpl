@@ -1,7 +1,7 @@
 {{/* The gateway's configuration: what the operator has written, and what the chart knows where nothing is written. */}}
 
 {{- define "session-gateway.config" -}}
-{{- $config := deepCopy .Values.config -}}
+{{- $config := deepCopy (default dict .Values.config) -}}
 {{- $server := $config.server | default dict -}}
 {{- $management := $server.management | default dict -}}
 {{- $identity := $config.identity | default dict -}}
@@ -50,22 +50,22 @@
 {{/* A name if the gateway reads the pod's own token, to ask the API server for keys. */}}
 {{- define "session-gateway.asksApiServer" -}}
 {{- $folder := "/var/run/secrets/kubernetes.io/serviceaccount" -}}
-{{- range $name, $issuer := .Values.config.issuers -}}
+{{- range $name, $issuer := (include "session-gateway.config" . | fromYaml).issuers -}}
 {{- if and (eq $issuer.type "kubernetes") (hasPrefix $folder (default $folder $issuer.tokenFile)) -}}{{ $name }} {{ end -}}
 {{- end -}}
 {{- end -}}
 
 {{/* A name if an issuer has its tokens reviewed. */}}
 {{- define "session-gateway.reviewsTokens" -}}
-{{- range $name, $issuer := .Values.config.issuers -}}
-{{- if and (eq $issuer.type "kubernetes") $issuer.tokenReview -}}{{ $name }} {{ end -}}
+{{- range $name, $issuer := (include "session-gateway.config" . | fromYaml).issuers -}}
+{{- if and (eq $issuer.type "kubernetes") (hasKey $issuer "tokenReview") -}}{{ $name }} {{ end -}}
 {{- end -}}
 {{- end -}}
 
 {{/* The audience of the first issuer of type kubernetes: what a pod's projected token is made for. */}}
 {{- define "session-gateway.audience" -}}
 {{- $audiences := list -}}
-{{- range $name, $issuer := .Values.config.issuers -}}
+{{- range $name, $issuer := (include "session-gateway.config" . | fromYaml).issuers -}}
 {{- if eq $issuer.type "kubernetes" -}}{{- $audiences = append $audiences $issuer.audience -}}{{- end -}}
 {{- end -}}
 {{- first $audiences -}}

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { helmVersions } from '../world/helm.ts'
+import { template } from './render.ts'
+
+interface Mistake {
+  readonly what: string
+  readonly values: object
+  readonly sentence: RegExp
+  readonly case?: string
+}
+
+const edge = {
+  httpRoute: { enabled: true, parentRefs: [{ name: 'internal' }], hostnames: ['a.example.com'] },
+}
+
+const mistakes: readonly Mistake[] = [
+  {
+    what: 'no configuration at all',
+    case: 'none',
+    values: {},
+    sentence: /config\.identity\.tenantId is missing: the tenant whose sessions are read/,
+  },
+  {
+    what: 'a configuration that was emptied',
+    values: { config: null },
+    sentence: /config\.identity\.tenantId is missing/,
+  },
+  {
+    what: 'no client ID',
+    case: 'none',
+    values: { config: { identity: { tenantId: 'example.com' } } },
+    sentence: /config\.identity\.clientId is missing: the application/,
+  },
+  {
+    what: 'no issuer',
+    case: 'none',
+    values: {
+      config: {
+        identity: { tenantId: 'example.com', clientId: '22222222-2222-2222-2222-222222222222' },
+      },
+    },
+    sentence: /config\.issuers is missing: whose tokens are believed\?/,
+  },
+  {
+    what: 'callers without a token',
+    values: { config: { issuers: { everyone: { type: 'anonymous' } } } },
+    sentence: /config\.issuers\.everyone is anonymous: whoever reaches the Service could read sessions/,
+  },
+  {
+    what: 'a managed identity that nobody said was meant',
+    values: { config: { identity: { credential: { type: 'managed' } } } },
+    sentence:
+      /every pod that reaches the metadata service gets that identity's tokens.*identity\.acceptNodeWideIdentity: true/,
+  },
+  {
+    what: 'the webhook for a certificate',
+    case: 'certificate',
+    values: { identity: { webhook: true } },
+    sentence:
+      /identity\.webhook is for a federated credential, and config\.identity\.credential\.type is certificate/,
+  },
+  {
+    what: 'a client secret in the configuration',
+    values: { config: { identity: { credential: { type: 'secret', value: 'hunter2' } } } },
+    sentence: /config\.identity\.credential\.value would stand in a ConfigMap: put the secret into a Secret/,
+  },
+  {
+    what: "a proxy's password in the configuration",
+    values: { config: { outbound: { proxy: 'http://proxy:3128', proxyAuth: { value: 'a:b' } } } },
+    sentence: /config\.outbound\.proxyAuth\.value would stand in a ConfigMap/,
+  },
+  {
+    what: 'a client secret in a variable',
+    values: { env: [{ name: 'AZURE_CLIENT_SECRET', value: 'hunter2' }] },
+    sentence: /env has AZURE_CLIENT_SECRET, and in it a secret/,
+  },
+  {
+    what: 'a password in the URL of a variable',
+    values: { env: [{ name: 'HTTPS_PROXY', value: 'http://user:hunter2@proxy:3128' }] },
+    sentence: /env has HTTPS_PROXY, and in it a secret/,
+  },
+  {
+    what: 'a variable that moves a port away from its Service',
+    values: { env: [{ name: 'GATEWAY_LISTEN', value: ':1' }] },
+    sentence: /env has GATEWAY_LISTEN, which the chart goes by: write config\.server\.listen/,
+  },
+  {
+    what: 'no word about TLS',
+    values: { tls: { secretName: '' } },
+    sentence: /where does the TLS of callers end\? Give tls\.secretName or tls\.certManager\.issuerRef; or/,
+  },
+  {
+    what: 'a certificate, and TLS off',
+    values: { config: { server: { tls: 'off' } } },
+    sentence: /tls names a certificate, and config\.server\.tls is off: remove one of them/,
+  },
+  {
+    what: 'a certificate, and TLS off as YAML 1.1 has it',
+    values: { config: { server: { tls: false } } },
+    sentence: /tls names a certificate, and config\.server\.tls is off: remove one of them/,
+  },
+  {
+    what: 'a file that nothing mounts',
+    values: { config: { outbound: { caFile: '/etc/session-gateway/ca/ca.crt' } } },
+    sentence:
+      /config names a file below \/etc\/session-gateway\/ca, and nothing is mounted there: add files: \{ ca:/,
+  },
+  {
+    what: 'files under a name of the chart',
+    values: { files: { tls: { secret: { secretName: 'x' } } } },
+    sentence: /files\.tls: this name is taken by the chart/,
+  },
+  {
+    what: 'a route, and no word about who is in front',
+    values: edge,
+    sentence:
+      /httpRoute is on, so somebody is in front of the gateway: name in config\.server\.trustedProxies/,
+  },
+  {
+    what: 'an ingress, and no word about who is in front',
+    values: { ingress: { enabled: true, hosts: ['a.example.com'] } },
+    sentence: /ingress is on, so somebody is in front of the gateway: name in config\.server\.trustedProxies/,
+  },
+  {
+    what: 'a route that belongs to no Gateway',
+    values: { httpRoute: { enabled: true }, config: { server: { trustedProxies: [] } } },
+    sentence: /httpRoute\.parentRefs is empty: name the Gateway/,
+  },
+  {
+    what: 'an ingress without a host',
+    values: { ingress: { enabled: true }, config: { server: { trustedProxies: [] } } },
+    sentence: /ingress\.hosts is empty: name the hosts/,
+  },
+  {
+    what: 'alerts without their pages',
+    values: { prometheusRule: { enabled: true } },
+    sentence: /prometheusRule\.runbookUrl is missing: where do your people read docs\/runbooks/,
+  },
+  {
+    what: 'a PodMonitor for which no door is open',
+    values: { podMonitor: { enabled: true } },
+    sentence: /podMonitor is on, and networkPolicy\.ingress\.managementFrom lets no Prometheus in/,
+  },
+  {
+    what: 'one port for callers and management',
+    values: { config: { server: { listen: ':9090' } } },
+    sentence: /have the same port: callers must not reach the management port/,
+  },
+  {
+    what: 'a listener that only the pod itself reaches',
+    values: { config: { server: { listen: '127.0.0.1:8443' } } },
+    sentence: /config\.server listens on "127\.0\.0\.1:8443": in a pod it must be every interface/,
+  },
+  {
+    what: 'a port for which one must be root',
+    values: { config: { server: { listen: ':443' } } },
+    sentence: /config\.server listens on ":443": ports below 1024 are not for a user without privileges/,
+  },
+  {
+    what: 'a cache that does not fit into the memory',
+    values: { config: { cache: { memory: '1GiB' } } },
+    sentence:
+      /resources\.limits\.memory is 640Mi, and config\.cache\.memory \(1024 MiB\) needs 3414Mi at least/,
+  },
+  {
+    what: 'a limit that is no quantity',
+    values: { resources: { limits: { memory: '640MB' } } },
+    sentence: /resources\.limits\.memory: "640MB" is not a quantity such as 640Mi or 1Gi/,
+  },
+  {
+    what: 'a value that there is not',
+    values: { replicaCount: 3 },
+    sentence:
+      /replicaCount.*(?:not allowed|Additional property)|(?:not allowed|Additional property).*replicaCount/,
+  },
+  {
+    what: 'a key of the configuration that there is not',
+    values: { config: { cache: { freshfor: '30s' } } },
+    sentence: /freshfor/,
+  },
+  {
+    what: 'a value of the configuration out of its form',
+    values: { config: { cache: { freshFor: 'soon' } } },
+    sentence: /config[./]cache[./]freshFor/,
+  },
+  {
+    what: 'a digest that is none',
+    values: { image: { digest: 'latest' } },
+    sentence: /image[./]digest/,
+  },
+]
+
+describe('what the chart refuses', () => {
+  for (const { what, values, sentence, case: name = 'minimal' } of mistakes) {
+    it(what, async () => {
+      for (const helm of helmVersions) {
+        const { status, stdout, stderr } = await template({ helm, case: name, values })
+        assert.notEqual(status, 0, stdout)
+        assert.match(stderr, sentence)
+        assert.doesNotMatch(
+          stderr,
+          /hunter2|nil pointer|executing.*: (?:wrong type|error calling (?!fail|include))/,
+        )
+      }
+    })
+  }
+
+  it('nothing that is meant: TLS that ends in front, a managed identity, a variable from a Secret', async () => {
+    const secretKeyRef = { name: 'log', key: 'level' }
+    const { status, stderr } = await template({
+      values: {
+        tls: { secretName: '' },
+        identity: { acceptNodeWideIdentity: true },
+        env: [{ name: 'GATEWAY_LOG_LEVEL', valueFrom: { secretKeyRef } }],
+        global: { imageRegistry: 'mirror.example.com', somethingOfALargerChart: { deep: true } },
+        config: { server: { tls: false }, identity: { credential: { type: 'managed' } } },
+      },
+    })
+    assert.equal(status, 0, stderr)
+  })
+})
