@@ -50,13 +50,15 @@ export interface Contestant extends AsyncDisposable {
  * Starts a server pinned to core 0, unless told to others, and reads what it writes, as a log collector would.
  *
  * @param port reads the port from a line of stdout or stderr; `undefined` until it is there
+ * @param through a command that becomes the one that is given to it
  */
 export async function startPinned(
   args: readonly string[],
   port: (line: string) => number | undefined,
   cores = '0',
+  through: readonly string[] = [],
 ): Promise<Contestant> {
-  const child: ChildProcess = spawn('taskset', ['-c', cores, process.execPath, ...args], {
+  const child: ChildProcess = spawn('taskset', ['-c', cores, ...through, process.execPath, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const found = await new Promise<number>((resolve, reject) => {

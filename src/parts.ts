@@ -91,7 +91,7 @@ export function heapProblem(memory: number): string | undefined {
   if (memory <= heapBytes / 2) return undefined
   return (
     `${Math.ceil(memory / mebibyte)} MiB is more than half of what Node's heap may take ` +
-    `(${Math.floor(heapBytes / mebibyte)} MiB). Give it less, or the heap more: ` +
+    `(${Math.floor(heapBytes / mebibyte)} MiB). Give it less, or the container more; outside one the heap: ` +
     `NODE_OPTIONS=--max-old-space-size=${Math.ceil((2 * memory) / mebibyte)}`
   )
 }
