@@ -22,7 +22,7 @@ describe('the chart and Helm', () => {
     }
   }
 
-  it('prints where callers connect, their volume, and what to look at next', async () => {
+  it('prints where callers connect, their volume, what Entra is told, and what to look at next', async () => {
     const values = join(chart, 'ci/minimal-values.yaml')
     const args = ['install', 'gw', chart, '--namespace', 'soc', '--values', values, '--dry-run=client']
     // Helm 3 wants to see a cluster for that.
@@ -31,6 +31,10 @@ describe('the chart and Helm', () => {
     assert.match(notes, /https:\/\/gw-session-gateway\.soc\.svc\n/, stderr)
     assert.match(notes, /serviceAccountToken: \{ path: token, audience: "session-gateway" \}/)
     assert.match(notes, /kubectl exec -n soc deploy\/gw-session-gateway -- node main\.js doctor/)
+    assert.match(
+      notes,
+      /subject +system:serviceaccount:soc:gw-session-gateway\n +audience +api:\/\/AzureADTokenExchange\n/,
+    )
     assert.match(notes, /helm test -n soc gw/)
   })
 
