@@ -12,6 +12,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import type { VerifyCommandOptions } from './commands/audit-verify.ts'
 import type { DoctorOptions } from './commands/doctor/index.ts'
 import type { ExplainOptions } from './commands/explain/index.ts'
+import type { ProbeOptions } from './commands/probe.ts'
 import type { PurgeOptions } from './commands/purge.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
@@ -43,6 +44,15 @@ const program = new Command('session-gateway')
 const configFiles = [
   '-c, --config <file...>',
   'YAML files, later ones layered over earlier ones (or GATEWAY_CONFIG, separated by ":")',
+] as const
+
+const caFile = [
+  '--ca-file <file>',
+  'certificates (PEM) to trust instead of the usual ones: of an authority, or the one of the server itself',
+] as const
+const serverName = [
+  '--server-name <name>',
+  'the name to find in the certificate, where it is not the one in the URL',
 ] as const
 
 program
@@ -127,13 +137,38 @@ program
     'the management port; each address of its name is one replica',
     'http://127.0.0.1:9090',
   )
-  .option('--token-file <file>', 'a token of a caller whose rule has admin: [purge]')
-  .option('--ca-file <file>', 'certificate authorities (PEM) to trust instead of the usual ones')
+  .option('--token-file <file>', 'a token of a caller whose rule has admin: [purge]; "-" is standard input')
+  .option(...caFile)
+  .option(...serverName)
   .action(async (options: PurgeOptions, command: Command) => {
     const { mistakeIn, purge } = await import('./commands/purge.ts')
     const mistake = mistakeIn(options)
     if (mistake !== undefined) command.error(`error: ${mistake}`)
     process.exitCode = await purge(options)
+  })
+
+program
+  .command('probe')
+  .description(
+    'is a gateway ready, does it refuse whoever has no token, does it know the caller of this one? exit 1 if something failed',
+  )
+  .requiredOption('--url <url>', 'the port for callers')
+  .requiredOption('--management-url <url>', 'the management port; each address of its name is one replica')
+  .option('--token-file <file>', 'a token of any caller; "-" is standard input')
+  .option(...caFile)
+  .option(...serverName)
+  .option('--wait <duration>', 'how long it may take until every replica is ready', parseWait, 30_000)
+  .addHelpText(
+    'after',
+    '\nIt needs no session, no configuration and no rule for its caller: 403 means that the gateway has verified the token and has\n' +
+      'no rule for it. Where a rule permits it to read in "default", Graph is asked once, for a session that there is not.\n' +
+      'Exit codes: 0 all is well; 1 something failed, and the line says what to do; 2 wrong arguments, or files that cannot be read.',
+  )
+  .action(async (options: ProbeOptions, command: Command) => {
+    const { mistakeIn, probe } = await import('./commands/probe.ts')
+    const mistake = mistakeIn(options)
+    if (mistake !== undefined) command.error(`error: ${mistake}`)
+    process.exitCode = await probe(options)
   })
 
 program
@@ -176,6 +211,12 @@ function parsePort(text: string): number {
   const port = Number(text)
   if (/^\d+$/.test(text) && port <= 65_535) return port
   throw new InvalidArgumentError('Give a number from 0 to 65535.')
+}
+
+function parseWait(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,4})(s|m)$/.exec(text) ?? []
+  if (digits === undefined) throw new InvalidArgumentError('Give a duration such as 30s or 2m.')
+  return Number(digits) * (unit === 'm' ? 60_000 : 1000)
 }
 
 await program.parseAsync()

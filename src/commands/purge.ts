@@ -5,7 +5,17 @@
  */
 
 import { isJsonObject, parseJsonObject } from '../json.ts'
-import { ask, mistakeInUrl, readText, reasonOf, replicasAt, type Reply, type Resolve } from './replicas.ts'
+import {
+  ask,
+  mistakeInServerName,
+  mistakeInUrl,
+  readText,
+  readToken,
+  reasonOf,
+  replicasAt,
+  type Reply,
+  type Resolve,
+} from './replicas.ts'
 import { complain, say } from './terminal.ts'
 
 export interface PurgeOptions {
@@ -13,9 +23,12 @@ export interface PurgeOptions {
   readonly all?: boolean
   readonly workspace?: string
   readonly session?: string
+  /** `-`: standard input. */
   readonly tokenFile?: string
-  /** Certificate authorities (PEM) to trust instead of the system's. */
+  /** Certificates (PEM) to trust instead of the system's: of an authority, or the server's own. */
   readonly caFile?: string
+  /** The name that the certificate must have, where that is not the one of the URL. */
+  readonly serverName?: string
 }
 
 /** @returns the exit code: 0 only if every replica has purged, and all know of it; 1 names those that have not */
@@ -34,8 +47,14 @@ export async function purge(options: PurgeOptions): Promise<number> {
 }
 
 /** What is wrong with the arguments, if anything. */
-export function mistakeIn({ url, all = false, workspace, session }: PurgeOptions): string | undefined {
-  const mistake = mistakeInUrl(url)
+export function mistakeIn({
+  url,
+  all = false,
+  workspace,
+  session,
+  serverName,
+}: PurgeOptions): string | undefined {
+  const mistake = mistakeInUrl(url) ?? mistakeInServerName(serverName)
   if (mistake !== undefined) return mistake
   if (all === (workspace !== undefined)) return 'say what: --all, or --workspace <id>'
   if (all && session !== undefined) return '--session goes with --workspace'
@@ -64,16 +83,21 @@ export async function purgeReplicas(options: PurgeOptions, resolve?: Resolve): P
   const base = new URL(options.url)
   const [replicas, token, ca] = await Promise.all([
     replicasAt(base, resolve),
-    readText(options.tokenFile),
+    readToken(options.tokenFile),
     readText(options.caFile),
   ])
   const url = new URL(pathOf(options), base)
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token.trim()}` }
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
   return Promise.all(
     replicas.map(async (replica) => {
       const { address } = replica
       try {
-        const reply = await ask(url, replica, { method: 'DELETE', headers, ca })
+        const reply = await ask(url, replica, {
+          method: 'DELETE',
+          headers,
+          ca,
+          serverName: options.serverName,
+        })
         const purged = judge(reply)
         const status = purged === 'yes' ? '' : `${reply.status} `
         return { address, purged, said: `${status}${reply.body} (request-id ${reply.requestId})` }

@@ -8,7 +8,8 @@ import { lookup } from 'node:dns/promises'
 import { readFile } from 'node:fs/promises'
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import type { LookupFunction } from 'node:net'
+import { isIP, type LookupFunction } from 'node:net'
+import { text as readAll } from 'node:stream/consumers'
 
 export interface Replica {
   readonly address: string
@@ -23,20 +24,28 @@ export interface Reply {
 }
 
 export interface Sending {
-  readonly method: 'HEAD' | 'DELETE'
+  readonly method: 'GET' | 'HEAD' | 'DELETE'
   readonly headers: Readonly<Record<string, string>>
-  /** Certificate authorities (PEM) to trust instead of the system's. */
+  /** Certificates (PEM) to trust instead of the system's: of an authority, or the server's own. */
   readonly ca: string | undefined
+  /** The name that the certificate must have, where that is not the one of the URL. */
+  readonly serverName?: string | undefined
 }
 
 export type Resolve = (hostname: string) => Promise<readonly Replica[]>
 
 const deadlineMs = 10_000
 
-/** What is wrong with an option `--url`, if anything. */
-export function mistakeInUrl(url: string): string | undefined {
+/** What is wrong with an option that takes a URL, if anything. */
+export function mistakeInUrl(url: string, option = '--url'): string | undefined {
   const isOne = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
-  return isOne ? undefined : '--url takes an http or https URL'
+  return isOne ? undefined : `${option} takes an http or https URL`
+}
+
+/** What is wrong with an option `--server-name`, if anything. */
+export function mistakeInServerName(name: string | undefined): string | undefined {
+  if (name === undefined || (name !== '' && isIP(name) === 0)) return undefined
+  return '--server-name takes the DNS name in the certificate'
 }
 
 /** @throws the name has no address */
@@ -57,7 +66,7 @@ async function addressesOf(hostname: string): Promise<Replica[]> {
 export function ask(
   url: URL,
   { address, family }: Replica,
-  { method, headers, ca }: Sending,
+  { method, headers, ca, serverName }: Sending,
 ): Promise<Reply> {
   // The name stays in the URL, for the certificate and `Host`; the connection goes to this one address.
   const toReplica: LookupFunction = (_hostname, { all }, found) => {
@@ -74,7 +83,8 @@ export function ask(
       lookup: toReplica,
       agent: false,
       signal: AbortSignal.timeout(deadlineMs),
-      ...(ca === undefined ? {} : { ca }),
+      ...(ca === undefined ? {} : { ca, allowPartialTrustChain: true }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
     },
     (response) => void readReply(response).then(resolve, reject),
   )
@@ -102,4 +112,13 @@ export function reasonOf(error: unknown): string {
 /** @throws it cannot be read */
 export async function readText(file: string | undefined): Promise<string | undefined> {
   return file === undefined ? undefined : readFile(file, 'utf8')
+}
+
+/**
+ * @param file `-`: standard input
+ * @throws it cannot be read
+ */
+export async function readToken(file: string | undefined): Promise<string | undefined> {
+  const text = file === '-' ? await readAll(process.stdin) : await readText(file)
+  return text?.trim()
 }

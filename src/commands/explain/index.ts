@@ -5,7 +5,6 @@
  * @module
  */
 
-import { text as readAll } from 'node:stream/consumers'
 import { createAccess } from '../../access/index.ts'
 import type { Caller } from '../../callers/index.ts'
 import { systemClock } from '../../clock.ts'
@@ -22,7 +21,7 @@ import {
   sessionKey,
 } from '../../session/index.ts'
 import { createLog } from '../../telemetry/index.ts'
-import { mistakeInUrl, readText, reasonOf } from '../replicas.ts'
+import { mistakeInUrl, readText, readToken, reasonOf } from '../replicas.ts'
 import { complain, describeFinding, quoted, say } from '../terminal.ts'
 import { explainRules } from './rules.ts'
 import { askRunning } from './running.ts'
@@ -97,11 +96,6 @@ async function judged<T>(look: () => T | Promise<T>): Promise<Judged<T>> {
     const { status, code, reason, message } = error
     return { refusal: `refused with ${status} ${code}: ${reason ?? message}` }
   }
-}
-
-async function readToken(file: string | undefined): Promise<string | undefined> {
-  const text = file === '-' ? await readAll(process.stdin) : await readText(file)
-  return text?.trim()
 }
 
 /**
