@@ -183,8 +183,10 @@ function ofToken(token: string): string {
   const claims = parseJsonObject(Buffer.from(token.split('.')[1] ?? '', 'base64url'))
   if (claims === undefined) return 'nothing: it is not a JWT'
   const { iss, aud, sub, exp } = claims
-  const until = typeof exp === 'number' ? new Date(exp * 1000).toISOString() : 'none'
-  return `iss ${String(iss)}, aud ${String(aud)}, sub ${String(sub)}, exp ${until}`
+  const told = Object.entries({ iss, aud, sub }).map(
+    ([claim, value]) => `${claim} ${JSON.stringify(value) ?? 'none'}`,
+  )
+  return `${told.join(', ')}, exp ${typeof exp === 'number' ? new Date(exp * 1000).toISOString() : 'none'}`
 }
 
 function unreached(error: unknown): Told {

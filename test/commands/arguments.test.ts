@@ -20,6 +20,7 @@ for (const entry of ['src/main.ts', builtProgram()]) {
         'doctor',
         'explain',
         'purge',
+        'probe',
         'demo',
         'emulate',
       ]) {
@@ -41,6 +42,19 @@ for (const entry of ['src/main.ts', builtProgram()]) {
       [['purge', '--all', '--session', 'x'], /^error: --session goes with --workspace/],
       [['purge', '--session', 'x'], /^error: say what/],
       [['purge', '--all', '--url', 'localhost:9090'], /^error: --url takes an http or https URL/],
+      [['purge', '--all', '--server-name', '::1'], /^error: --server-name takes the DNS name/],
+      [
+        ['probe', '--url', 'http://localhost'],
+        /^error: required option '--management-url <url>' not specified/,
+      ],
+      [
+        ['probe', '--url', 'http://localhost', '--management-url', 'localhost:9090'],
+        /^error: --management-url takes an http or https URL/,
+      ],
+      [
+        ['probe', '--url', 'http://localhost', '--management-url', 'http://localhost', '--wait', '30'],
+        /^error: option '--wait <duration>' argument '30' is invalid\. Give a duration such as 30s or 2m/,
+      ],
       [['doctor', 'gateway.yaml'], /^error: too many arguments/],
       [['explain'], /^error: missing required argument 'path'/],
       [['explain', 'beta/security'], /^error: the path begins with "\/"/],

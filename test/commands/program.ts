@@ -40,17 +40,21 @@ export interface ProgramOptions {
   readonly through?: readonly string[]
   /** A descriptor in place of the pipe that this test reads. */
   readonly stdout?: number
+  /** What it may read, to its end; nothing unless told. */
+  readonly stdin?: string
 }
 
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): Program {
-  const { entry = 'src/main.ts', env = {}, stdout = 'pipe', through = [] } = options
-  const stdio: StdioOptions = ['ignore', stdout, 'pipe']
+  const { entry = 'src/main.ts', env = {}, stdout = 'pipe', stdin, through = [] } = options
+  const stdio: StdioOptions = [stdin === undefined ? 'ignore' : 'pipe', stdout, 'pipe']
   const [command = process.execPath, ...rest] = [...through, process.execPath, entry, ...args]
   const child = spawn(command, rest, {
     cwd: projectFolder,
     env: { PATH: process.env['PATH'], ...env },
     stdio,
   })
+  // It may end before it has read.
+  child.stdin?.on('error', () => undefined).end(stdin)
   const text = { stdout: '', stderr: '' }
   let look: (() => void)[] = []
   for (const stream of ['stdout', 'stderr'] as const) {
