@@ -16,7 +16,7 @@ import type { Config, IssuerConfig } from './config/index.ts'
 import type { Gate } from './graph/index.ts'
 import { type TlsFiles, watchTlsFiles } from './http/index.ts'
 import type { LinkLocal, Outbound } from './outbound/index.ts'
-import { exchangeFor, type KeyedIssuerConfig, keysFor, type Surroundings } from './reach.ts'
+import { exchangeFor, type KeyedIssuerConfig, keysFor, reviewsFor, type Surroundings } from './reach.ts'
 import { sessionKeys } from './session/index.ts'
 import type { Sharing } from './sharing.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
@@ -165,7 +165,7 @@ export function callersFor(
     log,
     metrics,
     ...surroundings
-  }: Surroundings & { readonly log: Log; readonly metrics: Pick<Metrics, 'keysFetched'> },
+  }: Surroundings & { readonly log: Log; readonly metrics: Pick<Metrics, 'keysFetched' | 'tokenReviewed'> },
 ): Callers {
   function trusted(issuer: KeyedIssuerConfig): TrustedIssuer {
     const { name } = issuer
@@ -178,9 +178,17 @@ export function callersFor(
         else if (change !== undefined) log.info({ issuer: name, ...change }, 'new issuer keys')
       },
     })
+    const reviews = reviewsFor(issuer, surroundings, {
+      reviewed: (outcome) => metrics.tokenReviewed(name, outcome),
+      changed(problem) {
+        if (problem === undefined) log.info({ issuer: name }, 'tokens are reviewed again')
+        else log.error({ issuer: name }, `tokens cannot be reviewed: ${problem}`)
+      },
+    })
     return {
       iss: issuer.issuer,
       keys,
+      reviews,
       demands: {
         name,
         audience: issuer.audience,
@@ -230,7 +238,7 @@ export function degradations(parts: {
   const { tokens, callers, gate, sharing, tls, managementTls } = parts
   return [
     ...(tokens.state === 'valid' ? [] : [`token: ${tokens.state}`]),
-    ...callers.problems.map(({ issuer }) => `issuer ${issuer}: keys cannot be fetched`),
+    ...callers.problems,
     ...(gate.isShut ? ['graph: not to be asked just now'] : []),
     ...(sharing?.problems ?? []),
     ...(tls?.problem === undefined ? [] : ['server.tls: the new files do not work']),

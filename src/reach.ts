@@ -6,11 +6,16 @@
  */
 
 import {
+  createApiServer,
   createKeyHolder,
+  createReviews,
   fetchKubernetes,
   fetchOidc,
   type KeyHolder,
   type KeyObserver,
+  type Reviews,
+  type ReviewsOptions,
+  reviewToken,
 } from './callers/index.ts'
 import type { Clock } from './clock.ts'
 import type { Config, KubernetesIssuerConfig, OidcIssuerConfig, ServerConfig } from './config/index.ts'
@@ -98,6 +103,25 @@ export function keysFor(
         : fetchKubernetes({ ...issuer, apiServer: apiServerOf(issuer, env) }, clock),
     clock,
     observer,
+  })
+}
+
+/** @returns none where the tokens of this issuer are not to be reviewed */
+export function reviewsFor(
+  issuer: KeyedIssuerConfig,
+  { clock, env }: Pick<Surroundings, 'clock' | 'env'>,
+  observer: ReviewsOptions['observer'],
+): Reviews | undefined {
+  if (issuer.type !== 'kubernetes' || issuer.tokenReview === undefined) return undefined
+  const { audience, tokenReview } = issuer
+  const apiServer = createApiServer({ ...issuer, apiServer: apiServerOf(issuer, env) }, clock)
+  return createReviews({
+    review: (token, caller) =>
+      reviewToken(apiServer, { token, caller, audience, deadlineMs: tokenReview.timeout }),
+    whenUnavailable: tokenReview.whenUnavailable,
+    clock,
+    observer,
+    close: () => void apiServer.close(),
   })
 }
 

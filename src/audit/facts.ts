@@ -12,6 +12,7 @@ export interface AuditCaller {
     readonly namespace: string
     readonly serviceAccount: string
     readonly pod?: string
+    readonly podUid?: string
   }
 }
 

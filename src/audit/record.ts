@@ -108,14 +108,15 @@ function callerPart(caller: AuditCaller | undefined): string {
   const known = callerParts.get(caller)
   if (known !== undefined) return known
   const { issuer, subject, tokenId, workload } = caller
-  const { namespace, serviceAccount, pod } = workload ?? {}
+  const { namespace, serviceAccount, pod, podUid } = workload ?? {}
   const part =
     `"user":{"uid":${quote(subject)},"type_id":4` +
     (serviceAccount === undefined ? '' : `,"name":${quote(serviceAccount)}`) +
     (namespace === undefined ? '' : `,"domain":${quote(namespace)}`) +
     `},"idp":{"name":${quote(issuer)}}` +
     (tokenId === undefined ? '' : `,"session":{"credential_uid":${quote(tokenId)}}`) +
-    (pod === undefined ? '' : `,"app_name":${quote(pod)}`)
+    (pod === undefined ? '' : `,"app_name":${quote(pod)}`) +
+    (podUid === undefined ? '' : `,"app_uid":${quote(podUid)}`)
   callerParts.set(caller, part)
   return part
 }

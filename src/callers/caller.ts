@@ -13,4 +13,6 @@ export interface Workload {
   readonly namespace: string
   readonly serviceAccount: string
   readonly pod?: string
+  /** Of that pod: another one of the same name has another. */
+  readonly podUid?: string
 }

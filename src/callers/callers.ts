@@ -11,16 +11,17 @@ import type { Clock } from '../clock.ts'
 import type { Caller } from './caller.ts'
 import { IssuerUnavailable, Unauthenticated } from './errors.ts'
 import type { HeldKeys, KeyHolder } from './keys.ts'
+import type { Reviews } from './reviews.ts'
 import { type Demands, verifyToken } from './verify.ts'
 
 export interface Callers {
   /**
    * @param authorization the `Authorization` header, if any
-   * @throws {Unauthenticated | IssuerUnavailable}
+   * @throws {Unauthenticated | IssuerUnavailable | TokenReviewUnavailable}
    */
   identify(authorization: string | undefined): Caller | Promise<Caller>
-  /** Names of issuers whose keys could not be fetched the last time, with what went wrong. */
-  readonly problems: readonly { readonly issuer: string; readonly problem: string }[]
+  /** What went wrong the last time, in a few words each: issuers whose keys were not to be had, or whose tokens not reviewed. */
+  readonly problems: readonly string[]
   /** Whether at least one issuer's tokens can be verified. */
   readonly canVerify: boolean
   /** Tokens that are believed without being verified again. */
@@ -34,6 +35,8 @@ export interface TrustedIssuer {
   readonly iss?: string | undefined
   readonly demands: Demands
   readonly keys: KeyHolder
+  /** Where it is asked about each token, too. */
+  readonly reviews?: Reviews | undefined
 }
 
 export interface CallersOptions {
@@ -43,8 +46,12 @@ export interface CallersOptions {
   readonly clock: Clock
 }
 
-interface Remembered {
+interface Verified {
   readonly caller: Caller
+  readonly issuer: TrustedIssuer
+}
+
+interface Remembered extends Verified {
   /** On the monotonic clock. */
   readonly until: number
   /** Epoch milliseconds: the token's `exp`. */
@@ -79,8 +86,17 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
     const fingerprint = hash('sha256', token, 'base64')
     const generation = keyGeneration()
     const known = remembered.get(fingerprint)
-    if (known?.generation === generation && isCurrent(known)) return known.caller
-    return verify(token, fingerprint, generation)
+    if (known?.generation === generation && isCurrent(known)) return confirmed(known, token, fingerprint)
+    return verify(token, fingerprint, generation).then((found) => confirmed(found, token, fingerprint))
+  }
+
+  /** A review is renewed more often than the verification, which nothing but time and keys can change. */
+  function confirmed(
+    { caller, issuer: { reviews } }: Verified,
+    token: string,
+    fingerprint: string,
+  ): Caller | Promise<Caller> {
+    return reviews === undefined ? caller : reviews.confirm(caller, token, fingerprint)
   }
 
   function isCurrent({ until, expiresAt }: Remembered): boolean {
@@ -94,12 +110,12 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
   }
 
   /** Issuers that may have made it: usually one, but two may share an `iss` and differ in audience. */
-  async function verify(token: string, fingerprint: string, generation: number): Promise<Caller> {
+  async function verify(token: string, fingerprint: string, generation: number): Promise<Verified> {
     const iss = issuerClaim(token)
     const reasons: string[] = []
     let unheard: TrustedIssuer | undefined
 
-    async function verifiedBy(issuer: TrustedIssuer): Promise<Caller | undefined> {
+    async function verifiedBy(issuer: TrustedIssuer): Promise<Verified | undefined> {
       const { demands, keys } = issuer
       if (keys.held?.issuer !== iss) return undefined
       try {
@@ -108,11 +124,12 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
         )
         remembered.set(fingerprint, {
           caller,
+          issuer,
           until: clock.monotonic() + rememberMs,
           expiresAt,
           generation,
         })
-        return caller
+        return { caller, issuer }
       } catch (error) {
         // It may be of a key that we would know by now, could the issuer be asked.
         if (error instanceof errors.JWKSNoMatchingKey && !keys.isUpToDate) unheard ??= issuer
@@ -125,14 +142,14 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
     const possible = issuers.filter((issuer) => (issuer.keys.held?.issuer ?? issuer.iss ?? iss) === iss)
     const silent = possible.filter(isSilent)
     for (const issuer of possible) {
-      const caller = await verifiedBy(issuer)
-      if (caller !== undefined) return caller
+      const verified = await verifiedBy(issuer)
+      if (verified !== undefined) return verified
     }
     // Only a token that nobody else knows waits for those who have never answered.
     await Promise.all(silent.map(({ keys }) => keys.refetch()))
     for (const issuer of silent) {
-      const caller = await verifiedBy(issuer)
-      if (caller !== undefined) return caller
+      const verified = await verifiedBy(issuer)
+      if (verified !== undefined) return verified
     }
     unheard ??= silent.find(isSilent)
     if (unheard !== undefined) {
@@ -144,9 +161,10 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
   return {
     identify,
     get problems() {
-      return issuers.flatMap(({ demands, keys }) =>
-        keys.problem === undefined ? [] : [{ issuer: demands.name, problem: keys.problem }],
-      )
+      return issuers.flatMap(({ demands: { name }, keys, reviews }) => [
+        ...(keys.problem === undefined ? [] : [`issuer ${name}: keys cannot be fetched`]),
+        ...(reviews?.problem === undefined ? [] : [`issuer ${name}: tokens cannot be reviewed`]),
+      ])
     },
     get canVerify() {
       return anonymous !== undefined || issuers.some(({ keys }) => keys.held !== undefined)
@@ -154,7 +172,12 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
     get remembered() {
       return remembered.size
     },
-    close: () => issuers.forEach(({ keys }) => keys.close()),
+    close() {
+      for (const { keys, reviews } of issuers) {
+        keys.close()
+        reviews?.close()
+      }
+    },
   }
 }
 

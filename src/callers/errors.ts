@@ -28,3 +28,15 @@ export class IssuerUnavailable extends GatewayError {
     super('The keys of the token’s issuer cannot be had just now. Ask again.', reason)
   }
 }
+
+/** The API server was to say whether the token still holds, and did not. */
+export class TokenReviewUnavailable extends GatewayError {
+  override readonly code = 'tokenReviewUnavailable'
+  override readonly status = 503
+  override readonly proxyError = 'destination_unavailable'
+  override readonly retryAfterMs = 5_000
+
+  constructor(reason: string) {
+    super('The cluster cannot say just now whether your token still holds. Ask again.', reason)
+  }
+}

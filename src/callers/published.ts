@@ -4,10 +4,10 @@
  * @module
  */
 
-import { readFile } from 'node:fs/promises'
 import type { Clock } from '../clock.ts'
 import { type JsonObject, parseJsonObject } from '../json.ts'
-import { createOutbound, type Outbound } from '../outbound/index.ts'
+import type { Outbound } from '../outbound/index.ts'
+import { type ApiServer, type ApiServerAnswer, type ApiServerSource, createApiServer } from './api-server.ts'
 import type { Published } from './keys.ts'
 
 export interface OidcSource {
@@ -17,14 +17,9 @@ export interface OidcSource {
   readonly jwksUri?: string | undefined
 }
 
-export interface KubernetesSource {
-  /** Its https origin, perhaps with a path. */
-  readonly apiServer: string
+export interface KubernetesSource extends ApiServerSource {
   /** The exact `iss`, when it is not to be what the API server says. */
   readonly issuer?: string | undefined
-  /** The pod's own token, read at each fetch: it rotates. */
-  readonly tokenFile: string
-  readonly caFile: string
 }
 
 type Sender = Pick<Outbound, 'send'>
@@ -59,55 +54,40 @@ async function discoverJwksUri(issuer: string, outbound: Sender): Promise<string
  * pods cannot reach. The API server serves the same keys.
  */
 export async function fetchKubernetes(source: KubernetesSource, clock: Clock): Promise<Published> {
-  const [token, ca] = await Promise.all([readPodFile(source.tokenFile), readPodFile(source.caFile)])
-  const outbound = createOutbound({ clock, onlyCa: ca })
-  const headers = { authorization: `Bearer ${token}` }
-  const apiServer = source.apiServer.replace(/\/+$/, '')
+  const apiServer = createApiServer(source, clock)
   try {
-    const discovery = `${apiServer}/.well-known/openid-configuration`
-    const issuer = source.issuer ?? (await getJson(discovery, outbound, headers))['issuer']
-    if (typeof issuer !== 'string')
-      throw new Error(`${discovery} names no issuer; give it as issuers.*.issuer`)
-    const jwks = `${apiServer}/openid/v1/jwks`
-    return { issuer, keys: keysOf(await getJson(jwks, outbound, headers), jwks) }
+    const issuer = source.issuer ?? (await issuerAccordingTo(apiServer))
+    const jwks = await apiServer.send({ path: '/openid/v1/jwks', deadlineMs })
+    return { issuer, keys: keysOf(documentOf(jwks), jwks.url) }
   } finally {
-    await outbound.close()
+    await apiServer.close()
   }
 }
 
-async function readPodFile(file: string): Promise<string> {
-  try {
-    const text = (await readFile(file, 'utf8')).trim()
-    // TLS would take an empty list of authorities for the system's own.
-    if (text === '') throw Object.assign(new Error('the file is empty'), { code: 'empty' })
-    return text
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
-    throw new Error(
-      `${file} cannot be read (${code}). Inside a cluster, mount a projected service-account token and kube-root-ca.crt ` +
-        'there; outside one, give tokenFile, caFile and apiServer, or use an issuer of type oidc',
-      { cause: error },
-    )
-  }
+async function issuerAccordingTo(apiServer: ApiServer): Promise<string> {
+  const discovery = await apiServer.send({ path: '/.well-known/openid-configuration', deadlineMs })
+  const { issuer } = documentOf(discovery)
+  if (typeof issuer !== 'string')
+    throw new Error(`${discovery.url} names no issuer; give it as issuers.*.issuer`)
+  return issuer
 }
 
-async function getJson(
-  url: string,
-  outbound: Sender,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<JsonObject> {
-  // The origin is not always how the URL begins: it leaves out `:443`, which every pod is told of its API server.
+async function getJson(url: string, outbound: Sender): Promise<JsonObject> {
   const { origin, pathname, search } = new URL(url)
-  const response = await outbound.send({
+  const { status, body } = await outbound.send({
     origin,
     target: pathname + search,
     method: 'GET',
-    headers: { accept: 'application/json', 'user-agent': 'session-gateway', ...headers },
+    headers: { accept: 'application/json', 'user-agent': 'session-gateway' },
     deadlineMs,
     maxBodyBytes: largestDocumentBytes,
   })
-  if (response.status !== 200) throw new Error(`${url} answered ${response.status}`)
-  const document = parseJsonObject(response.body)
+  return documentOf({ url, status, body })
+}
+
+function documentOf({ url, status, body }: ApiServerAnswer): JsonObject {
+  if (status !== 200) throw new Error(`${url} answered ${status}`)
+  const document = parseJsonObject(body)
   if (document === undefined) throw new Error(`${url} did not answer with a JSON object`)
   return document
 }

@@ -163,7 +163,7 @@ function serviceAccountOf(payload: JWTPayload): Pick<Caller, 'subject' | 'worklo
   const bound = payload['kubernetes.io']
   const { namespace, serviceaccount, pod: boundPod } = isJsonObject(bound) ? bound : {}
   const serviceAccount = nameOf(serviceaccount)
-  const pod = nameOf(boundPod)
+  const { name: pod, uid: podUid } = isJsonObject(boundPod) ? boundPod : {}
   if (!isObjectName(namespace) || !isObjectName(serviceAccount)) {
     throw new TokenRefused(
       'it is not a bound service-account token: no kubernetes.io claim names its namespace and account',
@@ -174,7 +174,12 @@ function serviceAccountOf(payload: JWTPayload): Pick<Caller, 'subject' | 'worklo
   }
   return {
     subject: payload.sub,
-    workload: { namespace, serviceAccount, ...(isObjectName(pod) ? { pod } : {}) },
+    workload: {
+      namespace,
+      serviceAccount,
+      ...(isObjectName(pod) ? { pod } : {}),
+      ...(isUid(podUid) ? { podUid } : {}),
+    },
   }
 }
 
@@ -185,6 +190,11 @@ function nameOf(object: unknown): unknown {
 /** Kubernetes "Object Names and IDs": DNS subdomain names (RFC 1123). */
 function isObjectName(value: unknown): value is string {
   return typeof value === 'string' && value.length <= 253 && /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(value)
+}
+
+/** Kubernetes writes UUIDs, and promises no more than that they are unique. */
+function isUid(value: unknown): value is string {
+  return typeof value === 'string' && /^[\w-]{1,64}$/.test(value)
 }
 
 function isSafeText(value: unknown): value is string {

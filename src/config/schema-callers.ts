@@ -20,6 +20,24 @@ const clockTolerance = () =>
 
 const serviceAccountFiles = '/var/run/secrets/kubernetes.io/serviceaccount'
 
+/** Written as a map of its own, so that `tokenReview: {}` turns it on. */
+const tokenReview = z
+  .strictObject({
+    whenUnavailable: z
+      .enum(['reject', 'accept'])
+      .meta({ title: '`reject` or `accept`' })
+      .prefault('reject')
+      .describe(
+        'What becomes of a token that the API server says nothing about, being down, slow or without the right to ask it: `reject`, 503 until it answers; `accept`, believed as without a review.',
+      ),
+    timeout: duration('100ms', '5s')
+      .prefault('2s')
+      .describe('How long the API server may take for a review.'),
+  })
+  .describe(
+    'Has the API server asked about each token (`TokenReview`), too, at most 10 s ago: whether its pod and its service account are still there. Left out: a token is believed until it expires. `{}` turns it on; the gateway needs the right to `create` `tokenreviews`.',
+  )
+
 const kubernetes = z
   .strictObject({
     type: z.literal('kubernetes').describe('The kind of issuer.'),
@@ -40,6 +58,7 @@ const kubernetes = z
     caFile: filePath()
       .prefault(`${serviceAccountFiles}/ca.crt`)
       .describe("The certificate authority (PEM) of the API server's certificate."),
+    tokenReview: tokenReview.optional(),
     clockTolerance: clockTolerance(),
   })
   .describe('Service account tokens of a Kubernetes cluster.')

@@ -1,7 +1,8 @@
 /**
- * The two documents of the Kubernetes API server that tell who signs service-account tokens.
+ * What a Kubernetes API server tells about service-account tokens: two documents that say who signs them, and reviews.
  *
  * https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery
+ * https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
  *
  * @module
  */
@@ -10,38 +11,75 @@ import { STATUS_CODES } from 'node:http'
 import type { EntraFault, Part, StatusFault } from './faults.ts'
 import { json } from './server.ts'
 import type { Answer, EmulatedRequest } from './server.ts'
-import type { SigningKeys } from './signing-keys.ts'
+import { type TokenReviewer, tokenReviewStatus } from './token-review.ts'
 
 /** Names an address of the API server that pods cannot use, as on real clusters (here: RFC 5737, nowhere). */
 const jwksUri = 'https://192.0.2.1:6443/openid/v1/jwks'
+const reviewsPath = '/apis/authentication.k8s.io/v1/tokenreviews'
+
+/** Below `/cluster`, and at the root, where pods that are told nothing but a host and a port look for it. */
+export function isClusterPath(path: string): boolean {
+  return (
+    path.startsWith('/cluster/') ||
+    path === '/.well-known/openid-configuration' ||
+    path === '/openid/v1/jwks' ||
+    path.startsWith('/apis/')
+  )
+}
 
 export class Cluster implements Part {
-  readonly #issuerUrl: string
+  /** Whether the gateway's service account has the right to create tokenreviews. */
+  mayReview = true
+  reviews = 0
   readonly #podToken: string
-  readonly #keys: SigningKeys
+  readonly #reviewer: TokenReviewer
 
-  constructor(issuerUrl: string, podToken: string, keys: SigningKeys) {
-    this.#issuerUrl = issuerUrl
+  constructor(podToken: string, reviewer: TokenReviewer) {
     this.#podToken = podToken
-    this.#keys = keys
+    this.#reviewer = reviewer
   }
 
-  answer(request: EmulatedRequest): Answer {
+  answer(request: EmulatedRequest): Answer | Promise<Answer> {
     if (request.headers.authorization !== `Bearer ${this.#podToken}`) return status(401, 'Unauthorized')
-    switch (request.path) {
-      case '/cluster/.well-known/openid-configuration':
+    switch (`${request.method} ${request.path.replace(/^\/cluster/, '')}`) {
+      case 'GET /.well-known/openid-configuration':
         return json(200, {
-          issuer: this.#issuerUrl,
+          issuer: this.#reviewer.issuerUrl,
           jwks_uri: jwksUri,
           response_types_supported: ['id_token'],
           subject_types_supported: ['public'],
           id_token_signing_alg_values_supported: ['RS256'],
         })
-      case '/cluster/openid/v1/jwks':
-        return json(200, this.#keys.published(), { 'Content-Type': 'application/jwk-set+json' })
+      case 'GET /openid/v1/jwks':
+        return json(200, this.#reviewer.keys.published(), { 'Content-Type': 'application/jwk-set+json' })
+      case `POST ${reviewsPath}`:
+        return this.#review(request.body)
       default:
         return status(404, 'NotFound', 'the server could not find the requested resource')
     }
+  }
+
+  async #review(body: Buffer): Promise<Answer> {
+    if (!this.mayReview) {
+      return status(
+        403,
+        'Forbidden',
+        'tokenreviews.authentication.k8s.io is forbidden: User "system:serviceaccount:session-gateway:session-gateway" cannot create resource "tokenreviews" in API group "authentication.k8s.io" at the cluster scope',
+      )
+    }
+    const review = parsed(body)
+    const spec = review?.['spec']
+    if (review?.['kind'] !== 'TokenReview' || typeof spec !== 'object' || spec === null) {
+      return status(400, 'BadRequest', 'the object provided is not a TokenReview')
+    }
+    this.reviews += 1
+    return json(201, {
+      kind: 'TokenReview',
+      apiVersion: 'authentication.k8s.io/v1',
+      metadata: { creationTimestamp: null },
+      spec,
+      status: await tokenReviewStatus({ ...spec }, this.#reviewer),
+    })
   }
 
   refuse(_request: EmulatedRequest, fault: StatusFault | EntraFault): Answer {
@@ -50,6 +88,15 @@ export class Cluster implements Part {
     const answer = status(fault.status, reason, fault.message)
     if (fault.retryAfter === undefined) return answer
     return { ...answer, headers: { ...answer.headers, 'Retry-After': fault.retryAfter } }
+  }
+}
+
+function parsed(body: Buffer): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(body.toString())
+    return typeof value === 'object' && value !== null ? { ...value } : undefined
+  } catch {
+    return undefined
   }
 }
 

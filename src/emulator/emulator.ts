@@ -24,6 +24,8 @@ export interface EmulatorOptions {
   readonly clientSecret?: string
   /** The certificate holds for the names below this domain as well, and the issuer calls itself `issuer.DOMAIN`. */
   readonly domain?: string
+  /** The `iss` of service-account tokens; that of most clusters unless told. */
+  readonly clusterIssuerUrl?: string
   /** Epoch milliseconds; the system's clock unless told. */
   readonly now?: () => number
 }
@@ -67,12 +69,19 @@ export interface Emulator extends AsyncDisposable {
     rotate(options?: { readonly keepOld?: boolean }): Promise<void>
   }
   readonly cluster: {
+    /** Of the API server, which answers at the origin as well: pods are told a host and a port. */
     readonly url: string
     /** The `iss` of service-account tokens. */
     readonly issuerUrl: string
-    /** The bearer that the discovery endpoints demand. */
+    /** The bearer that it demands. */
     readonly podToken: string
     readonly requests: number
+    /** Tokens reviewed. */
+    readonly reviews: number
+    /** Whether the bearer of the pod's token has the right to create tokenreviews. */
+    mayReview: boolean
+    /** Reviews refuse the tokens that are bound to it. */
+    deletePod(namespace: string, pod: string): void
   }
   /** The metadata service of the machine that a gateway could be running on. */
   readonly imds: {

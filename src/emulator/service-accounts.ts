@@ -24,6 +24,7 @@ export class ServiceAccounts {
   readonly #issuerUrl: string
   readonly #keys: SigningKeys
   readonly #now: () => number
+  readonly #podUids = new Map<string, string>()
 
   constructor(issuerUrl: string, keys: SigningKeys, now: () => number) {
     this.#issuerUrl = issuerUrl
@@ -33,6 +34,7 @@ export class ServiceAccounts {
 
   token(options: ServiceAccountTokenOptions): Promise<string> {
     const { namespace, serviceAccount, audience, claims = {} } = options
+    const pod = options.pod ?? `${serviceAccount}-6c9f7d5b8-x2k4q`
     const iat = Math.floor(this.#now() / 1000)
     return this.#keys.sign({
       aud: [audience],
@@ -43,12 +45,28 @@ export class ServiceAccounts {
       'kubernetes.io': {
         namespace,
         node: { name: 'node-1', uid: randomUUID() },
-        pod: { name: options.pod ?? `${serviceAccount}-6c9f7d5b8-x2k4q`, uid: randomUUID() },
+        pod: { name: pod, uid: this.#startPod(namespace, pod) },
         serviceaccount: { name: serviceAccount, uid: randomUUID() },
       },
       nbf: iat,
       sub: `system:serviceaccount:${namespace}:${serviceAccount}`,
       ...claims,
     })
+  }
+
+  /** Of the pod that has this name now, if one has. */
+  podUid(namespace: string, pod: string): string | undefined {
+    return this.#podUids.get(`${namespace}/${pod}`)
+  }
+
+  /** Tokens that are bound to it hold no more; the next token of that name is another pod's. */
+  deletePod(namespace: string, pod: string): void {
+    this.#podUids.delete(`${namespace}/${pod}`)
+  }
+
+  #startPod(namespace: string, pod: string): string {
+    const uid = this.podUid(namespace, pod) ?? randomUUID()
+    this.#podUids.set(`${namespace}/${pod}`, uid)
+    return uid
   }
 }

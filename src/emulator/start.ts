@@ -1,6 +1,6 @@
 /**
- * Entra ID, Graph beta, a caller's issuer and a Kubernetes API server's discovery endpoints, behind one HTTPS
- * origin, and IMDS beside them: everything a gateway talks to, without any of it.
+ * Entra ID, Graph beta, a caller's issuer and what a Kubernetes API server tells about
+ * tokens, behind one HTTPS origin, and IMDS beside them: everything a gateway talks to, without any of it.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { AccessTokens, objectIdOf } from './access-tokens.ts'
 import { createAuthority } from './certificate.ts'
 import { ClientAssertions } from './client-assertions.ts'
-import { Cluster } from './cluster.ts'
+import { Cluster, isClusterPath } from './cluster.ts'
 import { control } from './control.ts'
 import type { Emulator, EmulatorOptions } from './emulator.ts'
 import { Entra } from './entra.ts'
@@ -31,11 +31,12 @@ import { Workspaces } from './workspaces.ts'
 const exampleTenantId = 'aaaabbbb-0000-cccc-1111-dddd2222eeee'
 const exampleClientId = '00001111-aaaa-2222-bbbb-3333cccc4444'
 
-const clusterIssuerUrl = 'https://kubernetes.default.svc.cluster.local'
+const usualClusterIssuerUrl = 'https://kubernetes.default.svc.cluster.local'
 
 /** Rejects when the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { tenantId = exampleTenantId, clientId = exampleClientId, now = Date.now, domain } = options
+  const { clusterIssuerUrl = usualClusterIssuerUrl } = options
   const clientSecret = options.clientSecret ?? randomBytes(30).toString('base64url')
   const [authority, tenantKeys, issuerKeys] = await Promise.all([
     createAuthority(),
@@ -73,7 +74,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const url = `https://localhost:${server.port}`
   const issuerOrigin = domain === undefined ? url : `https://issuer.${domain}:${server.port}`
   const issuer = new Issuer(`${issuerOrigin}/issuer`, issuerKeys, now)
-  const cluster = new Cluster(clusterIssuerUrl, podToken, issuerKeys)
+  const cluster = new Cluster(podToken, {
+    issuerUrl: clusterIssuerUrl,
+    keys: issuerKeys,
+    serviceAccounts,
+    now,
+  })
   const graph = new Graph(tokens, workspaces, now)
   const imds = new Imds({ tokens, clientId, roles: () => entra.roles, now })
   const emulated: Record<PartName, Part> = {
@@ -117,6 +123,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       logs[part].clear()
     }
     entra.exchanges = 0
+    cluster.reviews = 0
     jwksRequests = 0
   }
 
@@ -125,7 +132,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       graph: { calls: logs.graph.total },
       token: { requests: logs.token.total, exchanges: entra.exchanges },
       issuer: { requests: logs.issuer.total, jwksRequests },
-      cluster: { requests: logs.cluster.total },
+      cluster: { requests: logs.cluster.total, reviews: cluster.reviews },
       imds: { requests: logs.imds.total },
     }),
     fail,
@@ -182,6 +189,16 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       get requests() {
         return logs.cluster.total
       },
+      get reviews() {
+        return cluster.reviews
+      },
+      get mayReview() {
+        return cluster.mayReview
+      },
+      set mayReview(may) {
+        cluster.mayReview = may
+      },
+      deletePod: (namespace, pod) => serviceAccounts.deletePod(namespace, pod),
     },
     imds: {
       url: `http://127.0.0.1:${metadata.port}`,
@@ -225,5 +242,5 @@ function partAt(path: string): PartName | undefined {
   if (path.startsWith('/beta/')) return 'graph'
   if (/^\/[^/]+\/oauth2\/v2\.0\/token$/.test(path)) return 'token'
   if (path.startsWith('/issuer/')) return 'issuer'
-  return path.startsWith('/cluster/') ? 'cluster' : undefined
+  return isClusterPath(path) ? 'cluster' : undefined
 }

@@ -63,12 +63,20 @@ export interface OutboundOptions {
   readonly proxy?: EgressProxy | undefined
   /** Whom the proxy is not for. */
   readonly noProxy?: readonly Exemption[]
+  /** To one origin, for `send`: what is more waits for its turn, within its deadline. Absent: as many as are needed. */
+  readonly mostConnections?: number
 }
 
 /** Idle connections are dropped before the other side's usual 60 s or more, so that few requests meet a dead one. */
 const keepAliveMs = 30_000
 
-export function createOutbound({ clock, extraCa, onlyCa, ...way }: OutboundOptions): Outbound {
+export function createOutbound({
+  clock,
+  extraCa,
+  onlyCa,
+  mostConnections,
+  ...way
+}: OutboundOptions): Outbound {
   const ca = onlyCa ?? [...trusted(), ...(extraCa === undefined ? [] : [extraCa])]
   const connector = createConnector({ clock, ca, ...way })
   const options: Agent.Options = {
@@ -78,6 +86,7 @@ export function createOutbound({ clock, extraCa, onlyCa, ...way }: OutboundOptio
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
     connect: connector.connect,
+    connections: mostConnections ?? null,
   }
   const keeping = new Agent({ ...options, pipelining: 1 })
   // Zero is how undici is told to keep no connection.

@@ -23,6 +23,8 @@ export interface Metrics {
   /** @param skewMs how far our clock is ahead of Entra's */
   clockCompared(skewMs: number): void
   keysFetched(issuer: string, isSuccess: boolean): void
+  /** The API server was asked about a token. */
+  tokenReviewed(issuer: string, outcome: 'accepted' | 'refused' | 'unavailable'): void
   certificateReloaded(isSuccess: boolean): void
   /** A stale answer has been asked for anew, behind those who got it. */
   refreshed(isSuccess: boolean): void
@@ -90,6 +92,7 @@ export function createMetrics(gauges: Gauges): Metrics {
     registers,
   })
   const keyFetches = counter('issuer_key_fetches_total', 'Fetches of an issuer’s keys', ['issuer', 'result'])
+  const reviews = counter('token_reviews_total', 'Reviews of callers’ tokens', ['issuer', 'outcome'])
   const certificates = counter('certificate_reloads_total', 'TLS certificate files that changed', ['result'])
   const refreshes = counter('cache_refreshes_total', 'Stale answers asked for anew', ['result'])
   const purges = counter('cache_purges_total', 'Purges', ['scope'])
@@ -162,6 +165,7 @@ export function createMetrics(gauges: Gauges): Metrics {
     exchanged: (isSuccess) => exchanges.inc({ result: resultOf(isSuccess) }),
     clockCompared: (skewMs) => clockSkew.set(skewMs / 1000),
     keysFetched: (issuer, isSuccess) => keyFetches.inc({ issuer, result: resultOf(isSuccess) }),
+    tokenReviewed: (issuer, outcome) => reviews.inc({ issuer, outcome }),
     certificateReloaded: (isSuccess) => certificates.inc({ result: resultOf(isSuccess) }),
     refreshed: (isSuccess) => refreshes.inc({ result: resultOf(isSuccess) }),
     purged: (scope) => purges.inc({ scope }),

@@ -99,9 +99,9 @@ async function judged<T>(look: () => T | Promise<T>): Promise<Judged<T>> {
 }
 
 /**
- * With the keys of the issuers, fetched as the gateway does.
+ * With the keys of the issuers, fetched as the gateway does, and reviewed where it is.
  *
- * @throws {Unauthenticated | IssuerUnavailable | StartFailure}
+ * @throws {Unauthenticated | IssuerUnavailable | TokenReviewUnavailable | StartFailure}
  */
 async function identify(config: Config, token: string | undefined): Promise<Caller> {
   const outbound = await outboundFor(config, systemClock)
@@ -110,7 +110,7 @@ async function identify(config: Config, token: string | undefined): Promise<Call
     clock: systemClock,
     env: process.env,
     log: createLog('silent'),
-    metrics: { keysFetched() {} },
+    metrics: { keysFetched() {}, tokenReviewed() {} },
   })
   try {
     return await callers.identify(token === undefined ? undefined : `Bearer ${token}`)

@@ -7,7 +7,7 @@
 import { AccessDenied, RateExceeded } from '../../access/index.ts'
 import { AuditUnavailable } from '../../audit/index.ts'
 import { NotCached, PurgeNotShared } from '../../cache/index.ts'
-import { IssuerUnavailable, Unauthenticated } from '../../callers/index.ts'
+import { IssuerUnavailable, TokenReviewUnavailable, Unauthenticated } from '../../callers/index.ts'
 import type { GatewayError } from '../../errors.ts'
 import {
   GraphAnswerInvalid,
@@ -38,6 +38,7 @@ const anywhere: readonly Refusal[] = [
   new RateExceeded('', someMs),
   new InternalError(undefined),
   new IssuerUnavailable(''),
+  new TokenReviewUnavailable(''),
   new AuditUnavailable(''),
 ]
 
