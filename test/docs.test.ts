@@ -50,7 +50,7 @@ test('the page on audit records names every field, and no other', () => {
               issuer: 'cluster',
               subject: 's',
               tokenId: 't',
-              workload: { namespace: 'n', serviceAccount: 'a', pod: 'p' },
+              workload: { namespace: 'n', serviceAccount: 'a', pod: 'p', podUid: 'u' },
             },
             asked: { workspaceId: 'default', sessionId: 's', select: null },
             rule: 'r',

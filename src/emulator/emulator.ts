@@ -76,6 +76,8 @@ export interface Emulator extends AsyncDisposable {
     /** The bearer that it demands. */
     readonly podToken: string
     readonly requests: number
+    /** The newest 10,000. */
+    readonly recorded: readonly RecordedRequest[]
     /** Tokens reviewed. */
     readonly reviews: number
     /** Whether the bearer of the pod's token has the right to create tokenreviews. */

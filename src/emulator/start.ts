@@ -189,6 +189,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       get requests() {
         return logs.cluster.total
       },
+      get recorded() {
+        return logs.cluster.recent
+      },
       get reviews() {
         return cluster.reviews
       },

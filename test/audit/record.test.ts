@@ -30,7 +30,7 @@ const most: AuditRecord = {
     issuer: 'cluster',
     subject: 'system:serviceaccount:soc:triage',
     tokenId: '20b96d00-7a26-482d-8890-202511f75033',
-    workload: { namespace: 'soc', serviceAccount: 'triage', pod: 'triage-1' },
+    workload: { namespace: 'soc', serviceAccount: 'triage', pod: 'triage-1', podUid: 'u-1' },
   },
   asked: { workspaceId: 'default', sessionId, select: ['displayName', 'id'] },
   rule: 'triage',
@@ -131,6 +131,7 @@ describe('a record', () => {
       namespace: 'soc',
       serviceAccount: 'triage',
       pod: 'triage-1',
+      podUid: 'u-1',
       workspace: 'default',
       session: sessionId,
       select: ['displayName', 'id'],
@@ -173,7 +174,7 @@ describe('a record', () => {
     const anything = fc.string({ unit: 'binary' })
     fc.assert(
       fc.property(anything, anything, anything, (subject, pod, reason) => {
-        const workload = { namespace: subject, serviceAccount: pod, pod }
+        const workload = { namespace: subject, serviceAccount: pod, pod, podUid: pod }
         const line = lineOf({
           ...least,
           caller: { issuer: 'i', subject, tokenId: pod, workload },
@@ -188,6 +189,7 @@ describe('a record', () => {
           namespace: who,
           serviceAccount: where,
           pod: where,
+          podUid: where,
           reason: why,
         })
       }),

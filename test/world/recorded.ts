@@ -26,6 +26,7 @@ export function recordedIn(line: string): Line | undefined {
     namespace: actor.user.domain,
     serviceAccount: actor.user.uid === undefined ? undefined : actor.user.name,
     pod: actor.app_name,
+    podUid: actor.app_uid,
     workspace: resource?.namespace,
     session: isOther ? undefined : resource?.uid,
     operation: isOther ? api.operation : undefined,

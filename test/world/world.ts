@@ -70,6 +70,8 @@ export interface WorldOptions {
   readonly config?: object | ((inFolder: (name: string) => string, emulator: Emulator) => object)
   /** Variables that the configuration is read with. */
   readonly env?: Readonly<Record<string, string>>
+  /** What the gateway finds in the environment of its process, as a pod does. */
+  readonly podEnv?: Readonly<Record<string, string>>
   /** Names below it are the emulator's, too, and its issuer is called by one; only a proxy finds them. */
   readonly domain?: string
   /** Sections of the usual configuration to leave out. */
@@ -95,7 +97,7 @@ export interface WorldOptions {
  */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await using building = new AsyncDisposableStack()
-  const { clock, emulatorNow = clock?.now, domain, env = {} } = options
+  const { clock, emulatorNow = clock?.now, domain, env = {}, podEnv = {} } = options
   const emulator =
     options.emulator ??
     building.use(
@@ -119,7 +121,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       log: createLog('trace', { write: (line: string) => void logs.push(JSON.parse(line)) }),
       stdout: options.auditSink ?? lineSink(trail, records),
       version: '0.0.0',
-      env: {},
+      env: podEnv,
       ...(clock === undefined ? {} : { clock }),
     }),
   )
