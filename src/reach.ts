@@ -109,20 +109,35 @@ export function keysFor(
 /** @returns none where the tokens of this issuer are not to be reviewed */
 export function reviewsFor(
   issuer: KeyedIssuerConfig,
-  { clock, env }: Pick<Surroundings, 'clock' | 'env'>,
+  surroundings: Pick<Surroundings, 'clock' | 'env'>,
   observer: ReviewsOptions['observer'],
 ): Reviews | undefined {
-  if (issuer.type !== 'kubernetes' || issuer.tokenReview === undefined) return undefined
+  if (!isReviewed(issuer)) return undefined
+  const { whenUnavailable } = issuer.tokenReview
+  const { clock } = surroundings
+  return createReviews({ ...reviewingFor(issuer, surroundings), whenUnavailable, clock, observer })
+}
+
+export type ReviewedIssuerConfig = KubernetesIssuerConfig & {
+  readonly tokenReview: NonNullable<KubernetesIssuerConfig['tokenReview']>
+}
+
+export function isReviewed(issuer: KeyedIssuerConfig): issuer is ReviewedIssuerConfig {
+  return issuer.type === 'kubernetes' && issuer.tokenReview !== undefined
+}
+
+/** The question itself, put as often as it is asked. */
+export function reviewingFor(
+  issuer: ReviewedIssuerConfig,
+  { clock, env }: Pick<Surroundings, 'clock' | 'env'>,
+): Pick<ReviewsOptions, 'review' | 'close'> {
   const { audience, tokenReview } = issuer
   const apiServer = createApiServer({ ...issuer, apiServer: apiServerOf(issuer, env) }, clock)
-  return createReviews({
+  return {
     review: (token, caller) =>
       reviewToken(apiServer, { token, caller, audience, deadlineMs: tokenReview.timeout }),
-    whenUnavailable: tokenReview.whenUnavailable,
-    clock,
-    observer,
     close: () => void apiServer.close(),
-  })
+  }
 }
 
 /** As every pod is told; outside a cluster the name that only a cluster resolves, and an error that says so. */

@@ -17,7 +17,7 @@ test('the counters are there to read', async () => {
     graph: { calls: 1 },
     token: { requests: 1, exchanges: 1 },
     issuer: { requests: 1, jwksRequests: 1 },
-    cluster: { requests: 0 },
+    cluster: { requests: 0, reviews: 0 },
     imds: { requests: 0 },
   })
 })

@@ -9,7 +9,7 @@ import { createFakeClock } from '../world/fake-clock.ts'
 import { startWorld, type World } from '../world/world.ts'
 import { before } from './table.ts'
 
-const [noKeys, noRecords] = before
+const [noKeys, noReview, noRecords] = before
 
 async function assertPromised(world: World, promised: (typeof before)[number]): Promise<void> {
   const { status, code, retryAfter } = promised
@@ -35,6 +35,18 @@ test(noKeys.what, async () => {
   world.emulator.recover('cluster')
   clock.advance(61_000)
   await until('the keys', async () => (await world.ask()).status === 200)
+})
+
+test(noReview.what, async () => {
+  const clock = createFakeClock()
+  await using world = await startWorld({ clock, config: { issuers: { cluster: { tokenReview: {} } } } })
+  assert.equal((await world.ask()).status, 200)
+  world.emulator.fail('cluster', { kind: 'status', status: 503 }, Infinity)
+  clock.advance(10_000)
+  await assertPromised(world, noReview)
+  world.emulator.recover('cluster')
+  clock.advance(1_000)
+  assert.equal((await world.ask()).status, 200)
 })
 
 test(noRecords.what, async () => {

@@ -226,6 +226,12 @@ export const before = [
     retryAfter: 5,
   },
   {
+    what: "with `tokenReview`: the API server does not say whether the caller's token still holds, nor has it within 10 s",
+    status: 503,
+    code: 'tokenReviewUnavailable',
+    retryAfter: 5,
+  },
+  {
     what: 'records are not taken for `audit.stallAfter`, with `delivery: before-response`',
     status: 503,
     code: 'auditUnavailable',

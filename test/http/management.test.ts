@@ -125,6 +125,10 @@ describe('the metrics', () => {
       session_gateway_clock_skew_seconds: {},
       session_gateway_token_exchanges_total: { result: /^(success|failure)$/ },
       session_gateway_issuer_key_fetches_total: { issuer: /^(cluster|oidc)$/, result: /^(success|failure)$/ },
+      session_gateway_token_reviews_total: {
+        issuer: /^cluster$/,
+        outcome: /^(accepted|refused|unavailable)$/,
+      },
       session_gateway_requests_in_flight: {},
       session_gateway_caller_tokens_remembered: {},
       session_gateway_connections: {},

@@ -199,6 +199,13 @@ describe('what is answered while something is not to be had is what the document
       assert.equal((await client.call(id)).status, 503)
   })
 
+  test('a review of the caller’s token', async () => {
+    const issuers = { cluster: { tokenReview: {} } }
+    await using world = await startWorld({ config: { ...config, issuers } })
+    world.emulator.cluster.mayReview = false
+    await assertAll(await Client.of(world, met), everything, 'tokenReviewUnavailable')
+  })
+
   test('a token for Graph', async () => {
     await using world = await startWorld({
       config,

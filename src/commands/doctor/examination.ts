@@ -7,8 +7,8 @@
 import type { Clock } from '../../clock.ts'
 import type { Config } from '../../config/index.ts'
 import { heapProblem } from '../../parts.ts'
-import { type Environment, outboundFor } from '../../reach.ts'
-import { examineExchange, examineGraph, examineKeys, examineRoles } from './identity.ts'
+import { type Environment, isReviewed, outboundFor } from '../../reach.ts'
+import { examineExchange, examineGraph, examineKeys, examineReviews, examineRoles } from './identity.ts'
 import { failed, type Line, ok, type Told } from './line.ts'
 import { createSharedSteps } from './shared-steps.ts'
 import { examineClock, sourceOf, whoTellsTime } from './network.ts'
@@ -83,9 +83,14 @@ export function examine(
     if (issuer.type === 'anonymous') return []
     const { origin, isDirect } = sourceOf(issuer, env)
     const needs = isDirect ? directly(origin) : reaching(origin)
-    return begin(`issuer ${issuer.name}`, { withinMs: keysMs, needs }, async (outbound) => ({
+    const held = begin(`issuer ${issuer.name}`, { withinMs: keysMs, needs }, async (outbound) => ({
       told: await examineKeys(issuer, { outbound, clock, env }),
     }))
+    if (!isReviewed(issuer)) return held
+    const reviewed = begin(`tokenReview ${issuer.name}`, { withinMs: patience, needs }, async () => ({
+      told: await examineReviews(issuer, { clock, env }),
+    }))
+    return [held, reviewed]
   })
   // A managed identity is had from IMDS, which is neither looked up nor reached through a proxy.
   const giver: Needs = identity.credential.type === 'managed' ? [way] : reaching(identity.authorityHost)

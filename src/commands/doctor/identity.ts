@@ -7,10 +7,17 @@
 import type { NewKeys } from '../../callers/index.ts'
 import type { Clock } from '../../clock.ts'
 import type { Config } from '../../config/index.ts'
-import { GatewayError } from '../../errors.ts'
+import { GatewayError, messageOf } from '../../errors.ts'
 import { createGate, createGraphClient, createLine, createRetryBudget } from '../../graph/index.ts'
 import { createLinkLocal, type Outbound } from '../../outbound/index.ts'
-import { exchangeFor, type KeyedIssuerConfig, keysFor, type Surroundings } from '../../reach.ts'
+import {
+  exchangeFor,
+  type KeyedIssuerConfig,
+  keysFor,
+  type ReviewedIssuerConfig,
+  reviewingFor,
+  type Surroundings,
+} from '../../reach.ts'
 import { graphTarget, parseReadRequest } from '../../session/index.ts'
 import { type AppToken, createRoleReports, createTokenProvider, neededRole } from '../../token/index.ts'
 import { failed, ok, type Told, warning } from './line.ts'
@@ -42,6 +49,26 @@ function keysRemedy({ name, type }: KeyedIssuerConfig): string {
   return type === 'oidc'
     ? `until it is mended the tokens of this issuer get 503 issuerUnavailable. Let this machine reach it, and see that issuers.${name}.issuer is what it calls itself`
     : `until it is mended the tokens of this cluster get 503 issuerUnavailable. The pod needs a service-account token and kube-root-ca.crt where tokenFile and caFile of issuers.${name} say, and the role system:service-account-issuer-discovery`
+}
+
+/** A text that is no token shows as well as one whether the API server answers us. */
+export async function examineReviews(
+  issuer: ReviewedIssuerConfig,
+  surroundings: Pick<Surroundings, 'clock' | 'env'>,
+): Promise<Told> {
+  const { review, close } = reviewingFor(issuer, surroundings)
+  try {
+    await review('not-a-token', { issuer: issuer.name, subject: '' })
+    return ok('the API server reviews tokens for us')
+  } catch (error) {
+    const remedy =
+      'bind a ClusterRole with the verb create for tokenreviews in authentication.k8s.io to the gateway’s service account, as the chart does'
+    return issuer.tokenReview.whenUnavailable === 'accept'
+      ? warning(messageOf(error), `until it is mended tokens are believed without a review: ${remedy}`)
+      : failed(messageOf(error), `until it is mended callers get 503 tokenReviewUnavailable: ${remedy}`)
+  } finally {
+    close()
+  }
 }
 
 /** The first exchange, as the gateway makes it. */

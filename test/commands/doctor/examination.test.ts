@@ -7,7 +7,7 @@ import { Agent, request } from 'undici'
 import { systemClock } from '../../../src/clock.ts'
 import { createFakeClock } from '../../world/fake-clock.ts'
 import { startRedis } from '../../world/redis.ts'
-import { saidBy, startPatient, troubles } from './patient.ts'
+import { issuersOf, saidBy, startPatient, troubles } from './patient.ts'
 
 const patient = await startPatient()
 const { emulator, inFolder } = patient
@@ -55,15 +55,38 @@ test('the guide has every check, and no other', async () => {
     audit: { signingKeyFile: inFolder('signing.pem') },
     // A generous time limit: machines can be slow.
     cache: { shared: { url: redis.url, keysFile: inFolder('keys'), timeout: '5s' } },
+    issuers: reviewing(),
   })
   assert.deepEqual(troubles(lines), [])
-  const looked = lines.map(({ check }) => check.replace(/^(dns|issuer) .*/, '$1 <name>'))
+  const looked = lines.map(({ check }) => check.replace(/^(dns|issuer|tokenReview) .*/, '$1 <name>'))
   const guide = await readFile('docs/guides/debugging.md', 'utf8')
   const table = guide.slice(guide.indexOf('| check '), guide.indexOf('Exit code 1'))
   const cells = [...table.matchAll(/^\| (`.*?) +\|/gm)].map(([, cell = '']) => cell)
   const named = cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name))
   assert.deepEqual(new Set(named), new Set(['configuration', 'outbound.proxy', ...looked]))
 })
+
+/** The usual issuers, the cluster's with reviews. */
+function reviewing(tokenReview: object = {}): object {
+  const { cluster, oidc } = issuersOf(patient)
+  return { cluster: { ...cluster, tokenReview }, oidc }
+}
+
+for (const [whenUnavailable, verdict, consequence] of [
+  ['reject', 'failed', /until it is mended callers get 503 tokenReviewUnavailable: bind a ClusterRole/],
+  ['accept', 'warning', /until it is mended tokens are believed without a review: bind a ClusterRole/],
+] as const) {
+  test(`without the right to review tokens it is ${verdict}, where that means to ${whenUnavailable}`, async () => {
+    const issuers = reviewing({ whenUnavailable })
+    emulator.cluster.mayReview = false
+    const lines = await patient.lines({ issuers })
+    emulator.cluster.mayReview = true
+    assert.deepEqual(troubles(lines), [`${verdict} tokenReview cluster`])
+    assert.match(saidBy(lines, 'tokenReview cluster'), /answered 403: .*right to create tokenreviews/)
+    assert.match(saidBy(lines, 'tokenReview cluster'), consequence)
+    assert.deepEqual(troubles(await patient.lines({ issuers })), [])
+  })
+}
 
 test('lines come in one order, whatever is answered first', async () => {
   for (const slow of ['issuer', 'token', 'graph'] as const) {
