@@ -45,8 +45,12 @@ export async function tokenReviewStatus(
   const bound = mapOf(claims['kubernetes.io'])
   const [pod, account, node] = [bound['pod'], bound['serviceaccount'], bound['node']].map(mapOf)
   const namespace = String(bound['namespace'])
-  if (pod?.['uid'] !== undefined && serviceAccounts.podUid(namespace, String(pod['name'])) !== pod['uid']) {
-    return refused('service account token has been invalidated')
+  if (pod?.['uid'] !== undefined) {
+    const uid = serviceAccounts.podUid(namespace, String(pod['name']))
+    if (uid === undefined) return refused('service account token has been invalidated')
+    if (uid !== pod['uid']) {
+      return refused(`pod UID (${uid}) does not match service account pod ref claim (${String(pod['uid'])})`)
+    }
   }
   const extra = Object.entries({
     'authentication.kubernetes.io/credential-id': claims.jti && `JTI=${claims.jti}`,

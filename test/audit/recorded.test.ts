@@ -39,14 +39,16 @@ describe('the record of', async () => {
   /** The record of that request without what differs each time, once that has been checked. */
   async function recorded(requestId: unknown, expected: Line = {}): Promise<Line> {
     const record = await world.recordOf(requestId)
-    const { action, time, duration, requestId: ours, peer, method, tokenId, ...rest } = record
+    const { action, time, duration, requestId: ours, peer, method, tokenId, podUid, ...rest } = record
     assert.deepEqual(
       [action, ours, peer, method],
       ['read', requestId, '127.0.0.1', expected['method'] ?? 'GET'],
     )
     assert.ok(Math.abs(time - Date.now()) < 60_000)
     assert.ok(Number.isInteger(duration) && duration >= 0)
-    if (rest['namespace'] !== undefined) assert.match(tokenId, /^[0-9a-f-]{36}$/)
+    if (rest['namespace'] !== undefined) {
+      for (const uuid of [tokenId, podUid]) assert.match(uuid, /^[0-9a-f-]{36}$/)
+    }
     return rest
   }
 

@@ -78,7 +78,7 @@ describe('the management port', () => {
 
 describe('the metrics', () => {
   const clock = createFakeClock()
-  const world = sharedWorld({ clock })
+  const world = sharedWorld({ clock, config: { issuers: { cluster: { tokenReview: {} } } } })
 
   /** name → sets of labels */
   async function series(): Promise<Map<string, Record<string, string>[]>> {
