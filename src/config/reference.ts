@@ -64,6 +64,10 @@ function rowsOf(node: Outline, path: string, prefix: string): Rows {
     const at = `${path}.${key}`
     if (child.properties !== undefined) {
       const inner = rowsOf(child, at, `${name}.`)
+      // What is off unless written down: that it is there at all says something.
+      if (child.default === undefined && child.description !== undefined) {
+        all.rows.push([`\`${name}\``, 'map', '–', child.description])
+      }
       all.rows.push(...inner.rows)
       all.below.push(...inner.below)
     } else {

@@ -54,7 +54,9 @@ const kubernetes = z
       .describe('Where the keys are. Left out: `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`.'),
     tokenFile: filePath()
       .prefault(`${serviceAccountFiles}/token`)
-      .describe("The gateway's own token, shown to the API server to read the keys."),
+      .describe(
+        "The gateway's own token, shown to the API server to read the keys, and to have tokens reviewed.",
+      ),
     caFile: filePath()
       .prefault(`${serviceAccountFiles}/ca.crt`)
       .describe("The certificate authority (PEM) of the API server's certificate."),

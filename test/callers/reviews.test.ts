@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { createReviews, Unauthenticated } from '../../src/callers/index.ts'
 import type { Emulator, Fault } from '../../src/emulator/index.ts'
 import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
 import { audience, type Reply, startWorld, type World } from '../world/world.ts'
@@ -97,6 +98,21 @@ describe('a token that is reviewed', () => {
     )
     assert.deepEqual(new Set(replies.map(({ status }) => status)), new Set([200]))
     assert.equal(world.asked(), 2)
+  })
+
+  test('is asked about on 32 connections at the most, and the rest have their turn', async () => {
+    await using world = await startReviewing()
+    const tokens = await Promise.all(Array.from({ length: 50 }, () => world.tokenOf()))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    world.emulator.fail('cluster', { kind: 'hold', until: promise }, Infinity)
+    const asking = Promise.all(tokens.map(world.askWith))
+    await until(world, () => world.asked() >= 32)
+    // A request that comes after all of them is answered: they are where they wait.
+    await world.ask(undefined, { token: null })
+    assert.equal(world.asked(), 32)
+    resolve()
+    assert.deepEqual(new Set((await asking).map((reply) => reply.status)), new Set([200]))
+    assert.deepEqual(await world.outcomes(), { accepted: 50 })
   })
 
   test('waits for nothing while its review is renewed', async () => {
@@ -326,4 +342,29 @@ describe('while the API server does not say', () => {
     const token = await world.emulator.issuer.token({ sub: 'reader', aud: audience })
     assert.equal((await world.askWith(token)).status, 200)
   })
+})
+
+test('a review at hand needs no promise: the answer is there at once', async () => {
+  const clock = createFakeClock()
+  let asked = 0
+  const reviews = createReviews({
+    async review(token) {
+      asked += 1
+      return token === 'gone' ? 'its pod is gone' : undefined
+    },
+    whenUnavailable: 'reject',
+    clock,
+    observer: { reviewed() {}, changed() {} },
+    close() {},
+  })
+  const caller = { issuer: 'cluster', subject: 'system:serviceaccount:soc:triage' }
+  const confirm = (token: string): unknown => reviews.confirm(caller, token, token)
+  assert(confirm('there') instanceof Promise)
+  assert.equal(await confirm('there'), caller)
+  assert.equal(confirm('there'), caller)
+  clock.advance(9_999)
+  assert.equal(confirm('there'), caller)
+  await assert.rejects(async () => confirm('gone'), Unauthenticated)
+  assert.throws(() => confirm('gone'), Unauthenticated)
+  assert.equal(asked, 3)
 })
