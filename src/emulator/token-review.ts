@@ -48,9 +48,7 @@ export async function tokenReviewStatus(
   if (pod?.['uid'] !== undefined) {
     const uid = serviceAccounts.podUid(namespace, String(pod['name']))
     if (uid === undefined) return refused('service account token has been invalidated')
-    if (uid !== pod['uid']) {
-      return refused(`pod UID (${uid}) does not match service account pod ref claim (${String(pod['uid'])})`)
-    }
+    if (uid !== pod['uid']) return refused(`pod UID (${uid}) does not match service account pod ref claim`)
   }
   const extra = Object.entries({
     'authentication.kubernetes.io/credential-id': claims.jti && `JTI=${claims.jti}`,

@@ -314,6 +314,17 @@ describe('while the API server does not say', () => {
     assert.deepEqual((await world.manage('/readyz')).json.degraded, [])
   })
 
+  test('many failures at the same time are one', async () => {
+    await using world = await startReviewing()
+    world.emulator.fail('cluster', status(500), 20)
+    const crowd = await Promise.all(Array.from({ length: 20 }, () => world.tokenOf()))
+    const replies = await Promise.all(crowd.map(world.askWith))
+    assert.deepEqual(new Set(replies.map((reply) => reply.status)), new Set([503]))
+    world.emulator.recover('cluster')
+    world.clock.advance(1_000)
+    assert.equal((await world.askWith(crowd[0] ?? '')).status, 200)
+  })
+
   test('whom it has refused stays refused, even where others are believed', async () => {
     await using world = await startReviewing({ whenUnavailable: 'accept' })
     const token = await world.tokenOf('triage-0')
