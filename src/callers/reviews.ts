@@ -68,6 +68,7 @@ export function createReviews({ review, whenUnavailable, clock, observer, close 
   let problem: string | undefined
   let failures = 0
   let restUntil = Number.NEGATIVE_INFINITY
+  let isClosed = false
 
   function confirm(caller: Caller, token: string, fingerprint: string): Caller | Promise<Caller> {
     const now = clock.monotonic()
@@ -103,6 +104,7 @@ export function createReviews({ review, whenUnavailable, clock, observer, close 
       remembered.set(fingerprint, answer)
       observer.reviewed(refusal === undefined ? 'accepted' : 'refused')
       failures = 0
+      restUntil = Number.NEGATIVE_INFINITY
       tell(undefined)
       return answer
     } catch (error) {
@@ -119,7 +121,8 @@ export function createReviews({ review, whenUnavailable, clock, observer, close 
   }
 
   function tell(news: string | undefined): void {
-    if (news === problem) return
+    // What is cut off because we end is no news.
+    if (isClosed || news === problem) return
     problem = news
     observer.changed(problem)
   }
@@ -133,7 +136,9 @@ export function createReviews({ review, whenUnavailable, clock, observer, close 
   function undecided(known: Answer | undefined, caller: Caller): Caller {
     if (known?.refusal !== undefined) return decided(known, caller)
     if (whenUnavailable === 'accept') return caller
-    throw new TokenReviewUnavailable(`issuer ${caller.issuer}: the token could not be reviewed: ${problem}`)
+    throw new TokenReviewUnavailable(
+      `issuer ${caller.issuer}: the token could not be reviewed: ${problem ?? 'no answer came'}`,
+    )
   }
 
   return {
@@ -141,6 +146,9 @@ export function createReviews({ review, whenUnavailable, clock, observer, close 
     get problem() {
       return problem
     },
-    close,
+    close() {
+      isClosed = true
+      close()
+    },
   }
 }

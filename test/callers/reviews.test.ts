@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createReviews, Unauthenticated } from '../../src/callers/index.ts'
+import { createReviews, TokenReviewUnavailable, Unauthenticated } from '../../src/callers/index.ts'
 import type { Emulator, Fault } from '../../src/emulator/index.ts'
 import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
 import { audience, type Reply, startWorld, type World } from '../world/world.ts'
@@ -40,6 +40,8 @@ async function startReviewing(tokenReview: object = {}): Promise<Reviewing> {
     },
   }
 }
+
+const caller = { issuer: 'cluster', subject: 'system:serviceaccount:soc:triage' }
 
 /** What the log says of the cluster itself. */
 function told({ logs }: World): string[] {
@@ -325,6 +327,35 @@ describe('while the API server does not say', () => {
     assert.equal((await world.askWith(crowd[0] ?? '')).status, 200)
   })
 
+  test('one answer in between, and the next failure is the first again', async () => {
+    const clock = createFakeClock()
+    let fails = true
+    const told: unknown[] = []
+    const reviews = createReviews({
+      review: () => (fails ? Promise.reject(new Error('down')) : Promise.resolve(undefined)),
+      whenUnavailable: 'reject',
+      clock,
+      observer: { reviewed: (outcome) => told.push(outcome), changed: (problem) => told.push(problem) },
+      close() {},
+    })
+    const confirm = async (token: string): Promise<unknown> => reviews.confirm(caller, token, token)
+    // Both are asked before either fails; the second answer comes after the first failure.
+    const failing = confirm('a')
+    fails = false
+    const answered = confirm('b')
+    await assert.rejects(failing, TokenReviewUnavailable)
+    assert.equal(await answered, caller)
+    fails = true
+    await assert.rejects(confirm('c'), TokenReviewUnavailable)
+    await assert.rejects(confirm('d'), TokenReviewUnavailable)
+    assert.deepEqual(told, ['unavailable', 'down', 'accepted', undefined, 'unavailable', 'down'])
+    reviews.close()
+    clock.advance(1_000)
+    fails = false
+    await confirm('d')
+    assert.deepEqual(told.slice(6), ['accepted'])
+  })
+
   test('whom it has refused stays refused, even where others are believed', async () => {
     await using world = await startReviewing({ whenUnavailable: 'accept' })
     const token = await world.tokenOf('triage-0')
@@ -368,7 +399,6 @@ test('a review at hand needs no promise: the answer is there at once', async () 
     observer: { reviewed() {}, changed() {} },
     close() {},
   })
-  const caller = { issuer: 'cluster', subject: 'system:serviceaccount:soc:triage' }
   const confirm = (token: string): unknown => reviews.confirm(caller, token, token)
   assert(confirm('there') instanceof Promise)
   assert.equal(await confirm('there'), caller)
