@@ -330,12 +330,12 @@ describe('while the API server does not say', () => {
   test('one answer in between, and the next failure is the first again', async () => {
     const clock = createFakeClock()
     let fails = true
-    const told: unknown[] = []
+    const heard: unknown[] = []
     const reviews = createReviews({
       review: () => (fails ? Promise.reject(new Error('down')) : Promise.resolve(undefined)),
       whenUnavailable: 'reject',
       clock,
-      observer: { reviewed: (outcome) => told.push(outcome), changed: (problem) => told.push(problem) },
+      observer: { reviewed: (outcome) => heard.push(outcome), changed: (problem) => heard.push(problem) },
       close() {},
     })
     const confirm = async (token: string): Promise<unknown> => reviews.confirm(caller, token, token)
@@ -348,12 +348,12 @@ describe('while the API server does not say', () => {
     fails = true
     await assert.rejects(confirm('c'), TokenReviewUnavailable)
     await assert.rejects(confirm('d'), TokenReviewUnavailable)
-    assert.deepEqual(told, ['unavailable', 'down', 'accepted', undefined, 'unavailable', 'down'])
+    assert.deepEqual(heard, ['unavailable', 'down', 'accepted', undefined, 'unavailable', 'down'])
     reviews.close()
     clock.advance(1_000)
     fails = false
     await confirm('d')
-    assert.deepEqual(told.slice(6), ['accepted'])
+    assert.deepEqual(heard.slice(6), ['accepted'])
   })
 
   test('whom it has refused stays refused, even where others are believed', async () => {
