@@ -15,7 +15,7 @@ export PATH := $(dir $(NODE)):$(CURDIR)/node_modules/.bin:$(PATH)
 installed := node_modules/.installed
 sources := $(shell find src -name '*.ts')
 
-.PHONY: help demo test check audit format build sbom chart bench soak docs node clean
+.PHONY: help demo emulate test check audit format build sbom image chart bench soak docs node clean
 
 help: ## what there is to make
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -23,10 +23,14 @@ help: ## what there is to make
 demo: $(installed) ## the main job against an emulated Entra and Graph (ARGS=--once: exit after the story)
 	@node src/main.ts demo $(ARGS)
 
+emulate: $(installed) ## the emulated Entra, Graph and issuers alone (ARGS="--port 9443")
+	@node src/main.ts emulate $(ARGS)
+
 test: check dist/main.js ## every check there is: format, lint, types, known weaknesses, and all tests
 	@node supply-chain/audit.ts --where-answered
 	@node test/world/redis-server.ts
 	@node test/world/helm.ts
+	@node test/image/build.ts
 	@node --test --test-timeout=120000 --test-concurrency=2 $(TEST_ARGS) 'test/**/*.test.ts'
 
 check: $(installed) ## format, lint and types, in seconds
@@ -43,17 +47,23 @@ format: $(installed) ## write what `check` would complain about, where a tool ca
 
 build: dist/main.js ## dist/main.js, the program
 
-# Split, so that `serve` does not load the emulator: the demo's code is in files of its own.
+# Split, so that a command loads what it uses. The emulator is left out: it is no part of what runs in production.
 dist/main.js: $(installed) $(sources) package.json
 	@rm -rf dist
-	@esbuild src/main.ts --bundle --platform=node --target=node24 --format=esm --splitting --outdir=dist \
-	  --legal-comments=linked --log-level=warning \
-	  --banner:js="import { createRequire as cr } from 'node:module'; const require = cr(import.meta.url);"
+	@npm run --silent build
 
 sbom: dist/sbom.cdx.json ## dist/sbom.cdx.json, what the program is made of (CycloneDX)
 
 dist/sbom.cdx.json: dist/main.js package-lock.json supply-chain/sbom.ts supply-chain/npm.ts
 	@node supply-chain/sbom.ts > $@.new && mv $@.new $@
+
+# With what builds images here; IMAGE_ARGS such as --build-arg NODE_IMAGE=… or --secret id=npmrc,src=….
+BUILDER ?= $(firstword $(foreach one,docker podman buildah,$(if $(shell command -v $(one)),$(one))))
+image_version = $(shell sed -nE 's/^  "version": "(.*)",/\1/p' package.json)
+image: ## the container image session-gateway:VERSION, with docker, podman or buildah (BUILDER, IMAGE_ARGS)
+	@test -n "$(BUILDER)" || { echo "docker, podman and buildah are missing: install one of them" >&2; exit 1; }
+	@$(BUILDER) build --tag session-gateway:$(image_version) --build-arg VERSION=$(image_version) \
+	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) $(IMAGE_ARGS) .
 
 chart: $(installed) ## dist/session-gateway-VERSION.tgz, the chart as a package
 	@node test/world/helm.ts

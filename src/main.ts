@@ -190,7 +190,7 @@ program
   .description('run the main job against an emulated Entra and Graph, step by step')
   .option('--once', 'exit after the story: 0 only if every step did what it says')
   .action(async ({ once = false }: { once?: boolean }) => {
-    const { demo } = await import('./commands/demo/index.ts')
+    const { demo } = await import('./commands/demo/index.ts').catch(fromTheRepositoryOnly('make demo'))
     process.exitCode = await demo({
       once,
       configFile: new URL('config/demo.yaml', packageRoot),
@@ -203,9 +203,18 @@ program
   .description('run the emulated Entra, Graph and issuers alone, for development')
   .option('-p, --port <port>', 'the port to listen on, on loopback; 0 for any', parsePort, 9443)
   .action(async ({ port }: { port: number }) => {
-    const { emulate } = await import('./commands/emulate.ts')
+    const { emulate } = await import('./commands/emulate.ts').catch(fromTheRepositoryOnly('make emulate'))
     process.exitCode = await emulate(port)
   })
+
+/** The emulator is not in the bundle, which is what runs in production: where it belongs, its file is there. */
+function fromTheRepositoryOnly(instead: string) {
+  return (error: NodeJS.ErrnoException): never => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+    process.stderr.write(`the emulator is not in this build: in a clone of the repository, ${instead}\n`)
+    process.exit(1)
+  }
+}
 
 function parsePort(text: string): number {
   const port = Number(text)

@@ -112,7 +112,7 @@ async function areReady(url: URL, trust: Trust): Promise<Told> {
     const each = await Promise.all(asked)
     const bad = each.filter(({ verdict }) => verdict === 'failed')
     const [worst] = bad
-    if (worst === undefined) return ok(`${each.map(({ address }) => address).join(', ')}`)
+    if (worst === undefined) return ok(each.map(({ address }) => address).join(', '))
     return failed(
       `${bad.length} of ${each.length}: ${bad.map(({ address, found }) => `${address}: ${found}`).join('; ')}`,
       worst.remedy,

@@ -55,6 +55,11 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
   })
   // It may end before it has read.
   child.stdin?.on('error', () => undefined).end(stdin)
+  return watched(child)
+}
+
+/** @param child with pipes for what is to be read */
+export function watched(child: ChildProcess): Program {
   const text = { stdout: '', stderr: '' }
   let look: (() => void)[] = []
   for (const stream of ['stdout', 'stderr'] as const) {

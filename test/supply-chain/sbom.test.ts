@@ -89,6 +89,7 @@ describe('the bill of materials', () => {
       absWorkingDir: projectFolder,
       entryPoints: ['src/main.ts'],
       bundle: true,
+      external: ['./commands/demo/index.ts', './commands/emulate.ts'],
       platform: 'node',
       format: 'esm',
       splitting: true,
