@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { after, beforeEach, test } from 'node:test'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { systemClock } from '../../src/clock.ts'
-import { neededRole } from '../../src/token/index.ts'
+import { type CredentialSource, neededRole } from '../../src/token/index.ts'
 import { failureOf, secretOf, startEntra } from './entra.ts'
 import { expiredCertificate } from './expired-certificate.ts'
 
@@ -85,6 +86,32 @@ for (const layout of [
     assert.notEqual(decodeJwt(one).jti, decodeJwt(other).jti)
   })
 }
+
+test('a certificate and its key are read at each exchange, so that a rotated pair is used by the next', async () => {
+  const [old, renewed] = [
+    await emulator.certificateFor(['gateway'], 'rsa'),
+    await emulator.certificateFor(['gateway'], 'rsa'),
+  ]
+  const write = async ({ certPem, keyPem }: typeof old): Promise<CredentialSource> => ({
+    type: 'certificate',
+    file: await entra.file('rotated.crt', certPem),
+    keyFile: await entra.file('rotated.key', keyPem),
+  })
+  emulator.entra.trustCertificate(old.certPem)
+  const exchange = entra.exchange({ credential: await write(old) })
+  await exchange()
+  // Put in place before it is uploaded: the exchange fails, and the next one after the upload does not.
+  await write(renewed)
+  assert.match((await failureOf(exchange)).message, /AADSTS700027/)
+  emulator.entra.trustCertificate(renewed.certPem)
+  await exchange()
+  const usedPrint = decodeProtectedHeader(form().get('client_assertion') ?? '')['x5t#S256']
+  const { fingerprint256 } = new X509Certificate(renewed.certPem)
+  assert.equal(
+    Buffer.from(String(usedPrint), 'base64url').toString('hex'),
+    fingerprint256.replaceAll(':', '').toLowerCase(),
+  )
+})
 
 const refused: readonly (readonly [
   what: string,
