@@ -31,7 +31,8 @@ federated credential. It needs Kubernetes ${versionIn(chart)} or newer, and Helm
     kubectl exec --namespace soc deploy/session-gateway -- node main.js doctor
     helm test --namespace soc session-gateway
 
-What Entra needs before that, and how a service calls it: [first deployment](../docs/guides/first-deployment.md).
+What Entra needs before that: [first deployment](../docs/guides/first-deployment.md). How a service calls it: [call it](../docs/guides/call-it.md).
+What a change of a value does to the pods: [upgrade](../docs/guides/upgrade.md#what-a-change-of-a-value-does).
 
 ## The smallest values file
 

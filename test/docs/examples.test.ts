@@ -79,6 +79,14 @@ describe('an example in the guide for callers', () => {
     )
   }
 
+  test('costs as much of the log a day as the capacity table says', async () => {
+    assert.equal((await world.ask()).status, 200)
+    const [, kilobytes] =
+      /^\| a record +\| (\d\.\d) kB/m.exec(readFileSync('docs/explanation/scaling.md', 'utf8')) ?? []
+    const { length = 0 } = world.trail.at(-1) ?? {}
+    assert.ok(Math.abs(length / 1_000 - Number(kilobytes)) <= 0.1, `${length} bytes`)
+  })
+
   test('is in the guide as it is in its file', () => {
     const guide = readFileSync('docs/guides/call-it.md', 'utf8')
     for (const [name, { language }] of Object.entries(examples)) {
