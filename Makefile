@@ -28,6 +28,7 @@ emulate: $(installed) ## the emulated Entra, Graph and issuers alone (ARGS="--po
 
 test: check dist/main.js ## every check there is: format, lint, types, known weaknesses, and all tests
 	@node supply-chain/audit.ts --where-answered
+	@node test/world/debian.ts
 	@node test/world/redis-server.ts
 	@node test/world/helm.ts
 	@node test/image/build.ts

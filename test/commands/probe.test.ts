@@ -18,12 +18,9 @@ describe('session-gateway probe', () => {
     },
   })
 
-  async function tokenFile(
-    serviceAccount: string,
-    { folder, workloadToken }: World = world(),
-  ): Promise<string> {
-    const file = join(folder, `${serviceAccount}.token`)
-    await writeFile(file, `${await workloadToken(serviceAccount)}\n`)
+  async function tokenFile(serviceAccount: string, of: World = world()): Promise<string> {
+    const file = join(of.folder, `${serviceAccount}.token`)
+    await writeFile(file, `${await of.workloadToken(serviceAccount)}\n`)
     return file
   }
 

@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { projectFolder } from '../commands/program.ts'
-import { ensureBuildah } from '../world/buildah.ts'
+import { ensure } from '../world/debian.ts'
 
 /** https://github.com/opencontainers/image-spec/blob/main/config.md */
 export interface ImageConfig {
@@ -88,7 +88,7 @@ function npmSettings(): string {
 }
 
 function build(): void {
-  ensureBuildah()
+  ensure('buildah')
   rmSync(folder, { recursive: true, force: true })
   makeBases()
   const npmrc = join(folder, 'npmrc')
