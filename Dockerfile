@@ -23,7 +23,9 @@ LABEL org.opencontainers.image.title="Session Gateway" \
   org.opencontainers.image.licenses="MIT" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${REVISION}"
-ENV NODE_ENV=production
+# Of the container's memory the heap may take so much; the rest is for sockets, buffers and the program itself. As a
+# variable, so that what is started beside it (doctor, by kubectl exec) has the same.
+ENV NODE_ENV=production NODE_OPTIONS=--max-old-space-size-percentage=60
 # Where authorities of your own may be mounted. Without the folder Node complains at each start.
 WORKDIR /etc/ssl/certs
 WORKDIR /app
@@ -32,6 +34,5 @@ COPY --from=build /build/dist ./
 USER 65532:65532
 EXPOSE 8443 9090
 STOPSIGNAL SIGTERM
-# Of the container's memory the heap may take so much; the rest is for sockets, buffers and the program itself.
-ENTRYPOINT ["node", "--max-old-space-size-percentage=60", "main.js"]
+ENTRYPOINT ["node", "main.js"]
 CMD ["serve"]

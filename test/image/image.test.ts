@@ -30,12 +30,16 @@ describe('the image', () => {
     assert.deepEqual(config, {
       User: '65532:65532',
       ExposedPorts: { '8443/tcp': {}, '9090/tcp': {} },
-      Entrypoint: ['node', '--max-old-space-size-percentage=60', 'main.js'],
+      Entrypoint: ['node', 'main.js'],
       Cmd: ['serve'],
       WorkingDir: '/app',
       StopSignal: 'SIGTERM',
     })
-    assert.deepEqual(Env, ['PATH=/usr/local/bin:/usr/bin:/bin', 'NODE_ENV=production'])
+    assert.deepEqual(Env, [
+      'PATH=/usr/local/bin:/usr/bin:/bin',
+      'NODE_ENV=production',
+      'NODE_OPTIONS=--max-old-space-size-percentage=60',
+    ])
     const labels = Object.entries(Labels).map(([name, value]) => [
       name.replace('org.opencontainers.image.', ''),
       value,
