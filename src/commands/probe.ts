@@ -186,7 +186,7 @@ function ofToken(token: string): string {
   const told = Object.entries({ iss, aud, sub }).map(
     ([claim, value]) => `${claim} ${JSON.stringify(value) ?? 'none'}`,
   )
-  return `${told.join(', ')}, exp ${typeof exp === 'number' ? new Date(exp * 1000).toISOString() : 'none'}`
+  return `${told.join(', ')}, exp ${new Date(Number(exp) * 1000).toJSON() ?? 'none'}`
 }
 
 function unreached(error: unknown): Told {

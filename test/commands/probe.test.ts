@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { sharedWorld, withoutTls } from '../security/wire.ts'
-import { startWorld, type World } from '../world/world.ts'
+import { startWorld } from '../world/world.ts'
 import { builtProgram, run, startProgram } from './program.ts'
 
 const entry = builtProgram()
@@ -18,9 +18,9 @@ describe('session-gateway probe', () => {
     },
   })
 
-  async function tokenFile(serviceAccount: string, of: World = world()): Promise<string> {
-    const file = join(of.folder, `${serviceAccount}.token`)
-    await writeFile(file, `${await of.workloadToken(serviceAccount)}\n`)
+  async function tokenFile(serviceAccount: string): Promise<string> {
+    const file = join(world().folder, `${serviceAccount}.token`)
+    await writeFile(file, `${await world().workloadToken(serviceAccount)}\n`)
     return file
   }
 

@@ -8,7 +8,7 @@ import { describe, test } from 'node:test'
 import { exitCodeOf, purgeReplicas } from '../../src/commands/purge.ts'
 import { sessionId, startWorld } from '../world/world.ts'
 import { sharedWorld } from '../security/wire.ts'
-import { run } from './program.ts'
+import { run, startProgram } from './program.ts'
 
 describe('session-gateway purge', () => {
   const world = sharedWorld({
@@ -116,6 +116,39 @@ describe('session-gateway purge', () => {
     assert.equal(missed[0]?.said, '503 busy (request-id none)')
     assert.match(String(missed[1]?.said), /ECONNREFUSED/)
   })
+})
+
+test('an IPv6 address, the certificate itself, another name in it, and a token from standard input will do', async () => {
+  await using world = await startWorld({
+    config: (inFolder) => ({
+      server: {
+        listen: '[::]:0',
+        management: {
+          listen: '[::]:0',
+          tls: { certFile: inFolder('tls.crt'), keyFile: inFolder('tls.key') },
+        },
+      },
+    }),
+  })
+  const url = `https://[::1]:${world.gateway.managementAddress.port}`
+  const trusting = [
+    'purge',
+    '--all',
+    '--url',
+    url,
+    '--ca-file',
+    join(world.folder, 'tls.crt'),
+    '--token-file',
+    '-',
+  ]
+  const stdin = `${await world.workloadToken('ops')}\n`
+  const named = startProgram([...trusting, '--server-name', 'gateway.example'], { stdin })
+  const { code, stdout, stderr } = await named.ended
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(stdout, /^::1 {2}\{"purged":"everything"/)
+  const unnamed = await startProgram(trusting, { stdin }).ended
+  assert.equal(unnamed.code, 1)
+  assert.match(unnamed.stderr, /^::1 {2}not confirmed: .*::1 is not in the cert/)
 })
 
 test('a replica that has purged, and could not tell those it shares a cache with, is told so', async () => {
