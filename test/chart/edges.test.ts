@@ -89,7 +89,11 @@ describe('network policies', () => {
     assert.deepEqual(ingress[1].from, [{ podSelector: { matchLabels: release } }])
 
     const policy = only(everything, 'NetworkPolicy')['spec']
-    assert.deepEqual(policy.ingress[0].from, [{ namespaceSelector: { matchLabels: { sessions: 'true' } } }])
+    const [ofRelease, ...callers] = policy.ingress[0].from
+    assert.deepEqual(callers, [{ namespaceSelector: { matchLabels: { sessions: 'true' } } }])
+    // `helm test` reads as a caller does, and asks whether each pod is ready.
+    assert.deepEqual(policy.ingress[1].from[0], ofRelease)
+    assert.deepEqual(Object.keys(ofRelease.podSelector.matchLabels), Object.keys(release))
     assert.equal(policy.ingress[1].from.length, 2)
     assert.deepEqual(policy.policyTypes, ['Ingress'])
   })

@@ -72,6 +72,8 @@ async function gaugeOf(world: World): Promise<number> {
 
 for (const [how, aheadMs, says] of [
   ['ahead', 3_600_000, /^warn: this machine’s clock is 36\d\d s ahead of Entra’s: set it/],
+  ['five minutes ahead', 300_000, /^warn: this machine’s clock is (299|300|301) s ahead of Entra’s: set it/],
+  ['five minutes behind', -300_000, /^warn: this machine’s clock is (299|300) s behind Entra’s: set it/],
   ['behind', -90_000, /^warn: this machine’s clock is (89|90) s behind Entra’s: set it/],
 ] as const) {
   test(`a gateway whose clock is ${how} says so once, shows by how much, and says once that it is right again`, async () => {
