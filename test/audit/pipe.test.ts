@@ -59,10 +59,13 @@ describe('stdout as a pipe', { concurrency: true }, () => {
     assert.deepEqual([refused.status, refused.json.error.code], [503, 'auditUnavailable'])
     assert.equal((await serving.manage('/livez')).status, 200)
     assert.equal(await metric(serving, 'audit_blocked'), 1)
+    const waiting = await metric(serving, 'audit_pending_bytes')
+    const refusals = await Promise.all(Array.from({ length: 200 }, () => serving.ask()))
+    assert.equal(await metric(serving, 'audit_pending_bytes'), waiting, 'what is refused is kept nowhere')
     fifo.read()
     await until(async () => (await serving.manage('/readyz')).status === 200)
     assert.equal((await serving.ask()).status, 200)
-    const replies = [refused, ...(await Promise.all(held))]
+    const replies = [refused, ...refusals, ...(await Promise.all(held))]
     assert.equal(await stop(serving), 0)
     await until(() => fifo.text.includes('audit.chain.close'))
     const unanswered = replies.filter(({ status }) => status === 503).length
