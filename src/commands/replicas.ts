@@ -116,9 +116,11 @@ export async function readText(file: string | undefined): Promise<string | undef
 
 /**
  * @param file `-`: standard input
- * @throws it cannot be read
+ * @throws it cannot be read, or there is nothing in it: `kubectl exec` without `-i` has an empty standard input
  */
 export async function readToken(file: string | undefined): Promise<string | undefined> {
   const text = file === '-' ? await readAll(process.stdin) : await readText(file)
-  return text?.trim()
+  const token = text?.trim()
+  if (token === '') throw new Error(`no token in ${file === '-' ? 'standard input' : file}`)
+  return token
 }

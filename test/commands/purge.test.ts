@@ -146,6 +146,8 @@ test('an IPv6 address, the certificate itself, another name in it, and a token f
   const { code, stdout, stderr } = await named.ended
   assert.deepEqual([code, stderr], [0, ''])
   assert.match(stdout, /^::1 {2}\{"purged":"everything"/)
+  const empty = await startProgram(trusting, { stdin: '\n' }).ended
+  assert.deepEqual([empty.code, empty.stderr], [1, 'no token in standard input\n'])
   const unnamed = await startProgram(trusting, { stdin }).ended
   assert.equal(unnamed.code, 1)
   assert.match(unnamed.stderr, /^::1 {2}not confirmed: .*::1 is not in the cert/)
