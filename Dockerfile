@@ -8,28 +8,32 @@ ARG BUILD_IMAGE=${NODE_IMAGE}
 
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /build
-COPY package.json package-lock.json ./
+COPY package.json package-lock.json LICENSE ./
 # A registry of your own: --secret id=npmrc,src=$HOME/.npmrc. It is in no layer.
 RUN --mount=type=secret,id=npmrc NPM_CONFIG_USERCONFIG=/run/secrets/npmrc npm ci --ignore-scripts --no-audit --no-fund
 COPY supply-chain supply-chain
 COPY src src
-RUN npm run build && node supply-chain/sbom.ts > dist/sbom.cdx.json
+RUN node supply-chain/bundle.ts \
+  && node supply-chain/sbom.ts > dist/sbom.cdx.json \
+  && node supply-chain/licences.ts > dist/LICENSES
 
 FROM ${NODE_IMAGE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="Session Gateway" \
-  org.opencontainers.image.description="An authenticated, caching reverse proxy for Microsoft Security Copilot sessions" \
+  org.opencontainers.image.description="An authenticated, caching reverse proxy for Microsoft Security Copilot sessions on Microsoft Graph" \
   org.opencontainers.image.licenses="MIT" \
   org.opencontainers.image.version="${VERSION}" \
-  org.opencontainers.image.revision="${REVISION}"
+  org.opencontainers.image.revision="${REVISION}" \
+  org.opencontainers.image.created="${CREATED}"
 # Of the container's memory the heap may take so much; the rest is for sockets, buffers and the program itself. As a
 # variable, so that what is started beside it (doctor, by kubectl exec) has the same.
 ENV NODE_ENV=production NODE_OPTIONS=--max-old-space-size-percentage=60
 # Where authorities of your own may be mounted. Without the folder Node complains at each start.
 WORKDIR /etc/ssl/certs
 WORKDIR /app
-COPY package.json LICENSE ./
+COPY package.json ./
 COPY --from=build /build/dist ./
 USER 65532:65532
 EXPOSE 8443 9090

@@ -49,22 +49,17 @@ format: $(installed) ## write what `check` would complain about, where a tool ca
 build: dist/main.js ## dist/main.js, the program
 
 # Split, so that a command loads what it uses. The emulator is left out: it is no part of what runs in production.
-dist/main.js: $(installed) $(sources) package.json
+dist/main.js: $(installed) $(sources) package.json supply-chain/bundle.ts
 	@rm -rf dist
-	@npm run --silent build
+	@node supply-chain/bundle.ts
 
 sbom: dist/sbom.cdx.json ## dist/sbom.cdx.json, what the program is made of (CycloneDX)
 
-dist/sbom.cdx.json: dist/main.js package-lock.json supply-chain/sbom.ts supply-chain/npm.ts
+dist/sbom.cdx.json: dist/main.js package-lock.json supply-chain/sbom.ts supply-chain/npm.ts supply-chain/bundle.ts
 	@node supply-chain/sbom.ts > $@.new && mv $@.new $@
 
-# With what builds images here; IMAGE_ARGS such as --build-arg NODE_IMAGE=… or --secret id=npmrc,src=….
-BUILDER ?= $(firstword $(foreach one,docker podman buildah,$(if $(shell command -v $(one)),$(one))))
-image_version = $(shell sed -nE 's/^  "version": "(.*)",/\1/p' package.json)
-image: ## the container image session-gateway:VERSION, with docker, podman or buildah (BUILDER, IMAGE_ARGS)
-	@test -n "$(BUILDER)" || { echo "docker, podman and buildah are missing: install one of them" >&2; exit 1; }
-	@$(BUILDER) build --tag session-gateway:$(image_version) --build-arg VERSION=$(image_version) \
-	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) $(IMAGE_ARGS) .
+image: $(installed) ## the container image session-gateway:VERSION, with docker, podman or buildah (BUILDER, IMAGE_ARGS)
+	@node supply-chain/image.ts $(IMAGE_ARGS)
 
 chart: $(installed) ## dist/session-gateway-VERSION.tgz, the chart as a package
 	@node test/world/helm.ts

@@ -1,15 +1,15 @@
 /**
  * The bill of materials of what ships, as CycloneDX JSON on stdout.
  *
- * `dist/` is a bundle, so what ships is what was bundled: the production dependencies. npm writes the list, from the
- * lock file alone, so that nothing of this machine gets into it. Which are production dependencies is read from the
- * lock file as well: `npm sbom --omit=dev` (11.19) leaves out those that a development dependency uses, too.
+ * What ships is what was bundled: the production dependencies without what nothing of ours loads. npm writes the list,
+ * from the lock file alone, so that nothing of this machine gets into it; the bundler says which of it are in the bundle.
  *
  * @module
  */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { bundledPackages } from './bundle.ts'
 import { askNpm, projectFolder } from './npm.ts'
 
 interface Component {
@@ -26,13 +26,13 @@ interface Bom {
 
 interface Lock {
   readonly name: string
-  readonly packages: Readonly<Record<string, { readonly version: string; readonly dev?: boolean }>>
+  readonly packages: Readonly<Record<string, { readonly version: string }>>
 }
 
 const told = askNpm(['sbom', '--sbom-format=cyclonedx', '--sbom-type=application', '--package-lock-only'])
 const whole = told.json as Bom | undefined
 if (whole?.bomFormat === 'CycloneDX') {
-  process.stdout.write(`${JSON.stringify(shipped(whole), null, 2)}\n`)
+  process.stdout.write(`${JSON.stringify(shipped(whole, await bundledPackages()), null, 2)}\n`)
 } else {
   process.stderr.write(
     `sbom: this npm cannot write one; it takes npm 10 or newer (npm --version)\n${told.stderr}`,
@@ -40,13 +40,13 @@ if (whole?.bomFormat === 'CycloneDX') {
   process.exitCode = 1
 }
 
-function shipped(bom: Bom): Bom {
+function shipped(bom: Bom, paths: readonly string[]): Bom {
   const { component } = bom.metadata
   const lock: Lock = JSON.parse(readFileSync(join(projectFolder, 'package-lock.json'), 'utf8'))
   const refs = new Set([component['bom-ref']])
-  for (const [path, { version, dev }] of Object.entries(lock.packages)) {
-    if (path !== '' && dev !== true)
-      refs.add(`${path.slice(path.lastIndexOf('node_modules/') + 13)}@${version}`)
+  for (const path of paths) {
+    const name = path.slice(path.lastIndexOf('node_modules/') + 13)
+    refs.add(`${name}@${lock.packages[path]?.version}`)
   }
   return {
     ...bom,

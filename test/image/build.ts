@@ -45,6 +45,7 @@ const built = join(folder, 'built.json')
 const inputs = [
   'Dockerfile',
   '.dockerignore',
+  'LICENSE',
   'package.json',
   'package-lock.json',
   'src/**/*.ts',

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { build } from 'esbuild'
+import { bundledPackages } from '../../supply-chain/bundle.ts'
 import { projectFolder } from '../commands/program.ts'
 
 interface Component {
@@ -62,10 +62,13 @@ describe('the bill of materials', () => {
     assert.deepEqual({ type, name, version }, { type: 'application', name: 'session-gateway', version: ours })
   })
 
-  test('names every production dependency by version, licence, purl and checksum, and no other', () => {
+  const inBundle = bundledPackages()
+
+  test('names each package of the bundle by version, licence, purl and checksum, and no other', async () => {
+    const paths = new Set(await inBundle)
     const expected = new Set(
       Object.entries(lock.packages)
-        .filter(([path, { dev }]) => path !== '' && dev !== true)
+        .filter(([path]) => paths.has(path))
         .map(([path, { version, license, integrity }]) => {
           const name = packageOf(path)
           const [algorithm = '', digest = ''] = integrity.split('-')
@@ -84,25 +87,13 @@ describe('the bill of materials', () => {
     }
   })
 
-  test('names everything that has been bundled into the program', async () => {
-    const { metafile } = await build({
-      absWorkingDir: projectFolder,
-      entryPoints: ['src/main.ts'],
-      bundle: true,
-      external: ['./commands/demo/index.ts', './commands/emulate.ts'],
-      platform: 'node',
-      format: 'esm',
-      splitting: true,
-      outdir: 'dist',
-      write: false,
-      metafile: true,
-      logLevel: 'error',
-    })
-    const bundled = Object.keys(metafile.inputs).filter((path) => path.includes('node_modules/'))
-    const names = new Set(bom.components.map(({ name }) => name))
-    const missing = new Set(bundled.map(packageOf).filter((name) => !names.has(name)))
-    assert.ok(bundled.length > 100)
-    assert.deepEqual([...missing], [])
+  test('is of production dependencies alone: nothing of the emulator’s or of development ships', async () => {
+    const paths = await inBundle
+    assert.ok(paths.includes('node_modules/express'))
+    assert.deepEqual(
+      paths.filter((path) => lock.packages[path] === undefined || lock.packages[path].dev === true),
+      [],
+    )
   })
 
   test('says what depends on what, of what it names alone', () => {
@@ -128,4 +119,21 @@ describe('the bill of materials', () => {
     const hosts = new Set([...text.matchAll(/https?:\/\/([^/"]+)/g)].map(([, host]) => host))
     assert.deepEqual([...hosts], ['cyclonedx.org'])
   })
+})
+
+test('the licences are those of the project and of each package of the bundle, with their texts', async () => {
+  const text = execFileSync(process.execPath, ['supply-chain/licences.ts'], {
+    cwd: projectFolder,
+    encoding: 'utf8',
+  })
+  const chapters = text.split(`\n${'-'.repeat(80)}\n`).filter((chapter) => chapter.trim() !== '')
+  const paths = await bundledPackages()
+  assert.equal(chapters.length, paths.length + 1)
+  for (const [index, path] of ['', ...paths].entries()) {
+    const { version, license } = lock.packages[path] ?? {}
+    const [title, , ...rest] = chapters[index]?.trimStart().split('\n') ?? []
+    const name = path === '' ? 'session-gateway' : path.slice(path.lastIndexOf('node_modules/') + 13)
+    assert.equal(title, `${name} ${version}: ${license}`)
+    assert.ok(rest.join('\n').length > 80, title)
+  }
 })
