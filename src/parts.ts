@@ -5,6 +5,7 @@
  * @module
  */
 
+import { X509Certificate } from 'node:crypto'
 import type { Writable } from 'node:stream'
 import { getHeapStatistics } from 'node:v8'
 import { openTrail, type Trail } from './audit/index.ts'
@@ -14,7 +15,7 @@ import type { Clock } from './clock.ts'
 import { StartFailure } from './errors.ts'
 import type { Config, IssuerConfig } from './config/index.ts'
 import type { Gate } from './graph/index.ts'
-import { type TlsFiles, watchTlsFiles } from './http/index.ts'
+import { type TlsFiles, type TlsPair, watchTlsFiles } from './http/index.ts'
 import type { LinkLocal, Outbound } from './outbound/index.ts'
 import { exchangeFor, type KeyedIssuerConfig, keysFor, reviewsFor, type Surroundings } from './reach.ts'
 import { sessionKeys } from './session/index.ts'
@@ -54,6 +55,7 @@ export function tokensFor(
     outbound,
     linkLocal,
     clock,
+    certificateUsed: (expiresAt) => metrics.certificateUsed('identity.credential', expiresAt),
     clockCompared(skewMs) {
       metrics.clockCompared(skewMs)
       const report = clockOf(skewMs)
@@ -67,9 +69,12 @@ export function tokensFor(
     observer: {
       exchanged(token) {
         metrics.exchanged(true)
+        const lacksRole = !token.roles.includes(neededRole)
+        const needless = token.roles.filter((role) => role !== neededRole).length
+        metrics.tokenHeld({ expiresAt: token.expiresAt, lacksRole, needless })
         const expires = new Date(token.expiresAt).toISOString()
         // One without the role is replaced every minute, and that is told as what it is.
-        if (token.roles.includes(neededRole)) log.info({ expires }, 'new app-only token')
+        if (!lacksRole) log.info({ expires }, 'new app-only token')
         rolesOf(token.roles).forEach(tell)
       },
       failed(failure, retryInMs) {
@@ -172,7 +177,7 @@ export function callersFor(
     const keys = keysFor(issuer, {
       ...surroundings,
       observer(problem, change) {
-        metrics.keysFetched(name, problem === undefined)
+        metrics.keysFetched(name, problem === undefined, surroundings.clock.now())
         if (problem !== undefined)
           log.error({ issuer: name }, `the issuer's keys could not be fetched: ${problem}`)
         else if (change !== undefined) log.info({ issuer: name, ...change }, 'new issuer keys')
@@ -214,16 +219,21 @@ export async function tlsFor(
   { clock, log, metrics }: Omit<Tools, 'outbound'>,
 ): Promise<TlsFiles | undefined> {
   if (tls === 'off') return undefined
-  return watchTlsFiles({
+  const files = await watchTlsFiles({
     ...tls,
     key,
     clock,
     observer(problem) {
-      metrics.certificateReloaded(problem === undefined)
+      metrics.certificateReloaded(key, problem === undefined)
       if (problem === undefined) log.info(`${key}: new certificate`)
       else log.error(`${key}: the new files are not used: ${problem}`)
     },
   })
+  const used = ({ cert }: TlsPair): void =>
+    metrics.certificateUsed(key, new X509Certificate(cert).validToDate.getTime())
+  files.onChange(used)
+  used(files.current)
+  return files
 }
 
 /** What works less well than it should, in a few words each. */

@@ -74,6 +74,8 @@ export interface ExchangeWays {
   readonly clock: Clock
   /** Told by how many milliseconds our clock is ahead, whenever an answer tells the time. */
   readonly clockCompared: (skewMs: number) => void
+  /** Told when the certificate ends that an exchange is made with; epoch milliseconds. */
+  readonly certificateUsed?: (expiresAt: number) => void
   /** What the token is for; Microsoft Graph unless told. */
   readonly resource?: string
 }

@@ -136,6 +136,7 @@ export function createJourney(rooms: Rooms): Journey {
     action: 'read',
     travel,
     answered(exchange, status) {
+      if (exchange.refusal !== undefined) metrics.refused(exchange.refusal.code)
       metrics.answered(status, outcomeOf(exchange) ?? 'none', performance.now() - exchange.startedAt)
     },
   })

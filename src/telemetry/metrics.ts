@@ -13,6 +13,8 @@ export interface Metrics {
    * @param outcome how the cache came by the answer; `none` when it was not asked
    */
   answered(status: number, outcome: string, durationMs: number): void
+  /** A request refused, or failed. @param code of the error, as callers get it */
+  refused(code: string): void
   /** A request that the parser refused, by Node's error code. */
   unparsable(code: string): void
   /** @param outcome Graph's status, or the RFC 9209 name of what failed */
@@ -20,12 +22,32 @@ export interface Metrics {
   /** A call to Graph failed that may be made once more; it is, within the budget for that. */
   retried(isWithinBudget: boolean): void
   exchanged(isSuccess: boolean): void
+  /**
+   * The app-only token in use from now on.
+   *
+   * @param expiresAt epoch milliseconds
+   * @param needless roles that it has besides the one it needs
+   */
+  tokenHeld(token: {
+    readonly expiresAt: number
+    readonly lacksRole: boolean
+    readonly needless: number
+  }): void
   /** @param skewMs how far our clock is ahead of Entra's */
   clockCompared(skewMs: number): void
-  keysFetched(issuer: string, isSuccess: boolean): void
+  /** @param now epoch milliseconds */
+  keysFetched(issuer: string, isSuccess: boolean, now: number): void
+  /**
+   * A certificate of ours, as it is used from now on.
+   *
+   * @param setting where the configuration names it
+   * @param expiresAt epoch milliseconds
+   */
+  certificateUsed(setting: string, expiresAt: number): void
+  /** @param setting where the configuration names the files */
+  certificateReloaded(setting: string, isSuccess: boolean): void
   /** The API server was asked about a token. */
   tokenReviewed(issuer: string, outcome: 'accepted' | 'refused' | 'unavailable'): void
-  certificateReloaded(isSuccess: boolean): void
   /** A stale answer has been asked for anew, behind those who got it. */
   refreshed(isSuccess: boolean): void
   purged(scope: 'session' | 'workspace' | 'everything'): void
@@ -78,20 +100,47 @@ export function createMetrics(gauges: Gauges): Metrics {
     new Counter({ name: `${prefix}${name}`, help, labelNames, registers })
   const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]): Histogram<L> =>
     new Histogram({ name: `${prefix}${name}`, help, labelNames, buckets: latencyBuckets, registers })
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]): Gauge<L> =>
+    new Gauge({ name: `${prefix}${name}`, help, labelNames, registers })
 
   const requests = counter('requests_total', 'Requests answered', ['status', 'cache'])
   const duration = histogram('request_duration_seconds', 'Time from a request to its answer', ['cache'])
+  const refusals = counter('refusals_total', 'Requests refused or failed, by the code of the error', ['code'])
   const unparsable = counter('unparsable_requests_total', 'Requests that the HTTP parser refused', ['code'])
   const graphCalls = counter('graph_calls_total', 'Calls to Graph, by status or failure', ['outcome'])
   const graphDuration = histogram('graph_call_duration_seconds', 'Time of one call to Graph', [])
   const retries = counter('graph_retries_total', 'Second tries, made or denied by the budget', ['result'])
   const exchanges = counter('token_exchanges_total', 'Exchanges for an app-only token', ['result'])
-  const clockSkew = new Gauge({
-    name: `${prefix}clock_skew_seconds`,
-    help: 'How far this clock was ahead of Entra’s (or IMDS’s) at the last exchange; negative: behind',
-    registers,
-  })
+  const clockSkew = gauge(
+    'clock_skew_seconds',
+    'How far this clock was ahead of Entra’s (or IMDS’s) at the last exchange; negative: behind',
+    [],
+  )
+  const tokenExpiry = gauge(
+    'app_token_expiry_timestamp_seconds',
+    'When the app-only token ends; 0: none yet',
+    [],
+  )
+  const roleMissing = gauge(
+    'app_token_role_missing',
+    'Whether the app-only token lacks the role it needs',
+    [],
+  )
+  const needlessRoles = gauge('app_token_needless_roles', 'Roles that the app-only token does not need', [])
   const keyFetches = counter('issuer_key_fetches_total', 'Fetches of an issuer’s keys', ['issuer', 'result'])
+  const keysFetched = gauge(
+    'issuer_keys_fetched_timestamp_seconds',
+    'When an issuer’s keys were last fetched with success',
+    ['issuer'],
+  )
+  const certificateExpiry = gauge('certificate_expiry_timestamp_seconds', 'When a certificate of ours ends', [
+    'setting',
+  ])
+  const reloadFailing = gauge(
+    'reload_failing',
+    'Whether what is in use is older than the files, which do not work',
+    ['setting'],
+  )
   const reviews = counter('token_reviews_total', 'Reviews of callers’ tokens', ['issuer', 'outcome'])
   const certificates = counter('certificate_reloads_total', 'TLS certificate files that changed', ['result'])
   const refreshes = counter('cache_refreshes_total', 'Stale answers asked for anew', ['result'])
@@ -142,13 +191,13 @@ export function createMetrics(gauges: Gauges): Metrics {
     ['ready', 'Whether this replica is ready', gauges.ready],
   ]
   for (const [name, help, read] of gaugeHelp) {
-    const gauge: Gauge = new Gauge({
+    const readAtScrape: Gauge = new Gauge({
       name: `${prefix}${name}`,
       help,
       registers: [],
-      collect: () => gauge.set(read()),
+      collect: () => readAtScrape.set(read()),
     })
-    registry.registerMetric(gauge)
+    registry.registerMetric(readAtScrape)
   }
 
   return {
@@ -156,6 +205,7 @@ export function createMetrics(gauges: Gauges): Metrics {
       requests.inc({ status: String(status), cache: outcome })
       duration.observe({ cache: outcome }, durationMs / 1000)
     },
+    refused: (code) => refusals.inc({ code }),
     unparsable: (code) => unparsable.inc({ code }),
     graphCalled(outcome, durationMs) {
       graphCalls.inc({ outcome: String(outcome) })
@@ -163,17 +213,32 @@ export function createMetrics(gauges: Gauges): Metrics {
     },
     retried: (isWithinBudget) => retries.inc({ result: isWithinBudget ? 'made' : 'denied' }),
     exchanged: (isSuccess) => exchanges.inc({ result: resultOf(isSuccess) }),
+    tokenHeld({ expiresAt, lacksRole, needless }) {
+      tokenExpiry.set(expiresAt / 1000)
+      roleMissing.set(lacksRole ? 1 : 0)
+      needlessRoles.set(needless)
+    },
     clockCompared: (skewMs) => clockSkew.set(skewMs / 1000),
-    keysFetched: (issuer, isSuccess) => keyFetches.inc({ issuer, result: resultOf(isSuccess) }),
+    keysFetched(issuer, isSuccess, now) {
+      keyFetches.inc({ issuer, result: resultOf(isSuccess) })
+      if (isSuccess) keysFetched.set({ issuer }, now / 1000)
+    },
+    certificateUsed: (setting, expiresAt) => certificateExpiry.set({ setting }, expiresAt / 1000),
+    certificateReloaded(setting, isSuccess) {
+      certificates.inc({ result: resultOf(isSuccess) })
+      reloadFailing.set({ setting }, isSuccess ? 0 : 1)
+    },
     tokenReviewed: (issuer, outcome) => reviews.inc({ issuer, outcome }),
-    certificateReloaded: (isSuccess) => certificates.inc({ result: resultOf(isSuccess) }),
     refreshed: (isSuccess) => refreshes.inc({ result: resultOf(isSuccess) }),
     purged: (scope) => purges.inc({ scope }),
     auditMissed: (delivery, count) => (delivery === 'best-effort' ? auditLost : auditRefused).inc(count),
     sharedAsked: (operation, outcome) => sharedAsked.inc({ operation, outcome }),
     sharedRefused: (why) => sharedRefused.inc({ why }),
     sharedClaimed: (how) => sharedTrips.inc({ how }),
-    sharedKeysReloaded: (isSuccess) => sharedKeys.inc({ result: resultOf(isSuccess) }),
+    sharedKeysReloaded(isSuccess) {
+      sharedKeys.inc({ result: resultOf(isSuccess) })
+      reloadFailing.set({ setting: 'cache.shared.keysFile' }, isSuccess ? 0 : 1)
+    },
     expose: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   }
 }

@@ -22,32 +22,36 @@ export interface MsalCredential extends Pick<NodeAuthOptions, 'clientSecret' | '
   readonly clientAssertion?: string
 }
 
-/** What the validity of a certificate is judged by. */
-export interface Time {
+/** What the validity of a certificate is judged by, and who is told of it. */
+export interface Validity {
   /** Epoch milliseconds. */
   readonly now: number
   /** For the operator: what our clock says, and whether Entra's agrees. */
   readonly describeClock: () => string
+  /** When it ends, in epoch milliseconds. */
+  readonly certificateUsed?: ((expiresAt: number) => void) | undefined
 }
 
 /**
  * @throws {ExchangeFailed} the file is missing, empty, expired or not what it should be
  */
-export async function readCredential(source: CredentialSource, time: Time): Promise<MsalCredential> {
+export async function readCredential(source: CredentialSource, validity: Validity): Promise<MsalCredential> {
   switch (source.type) {
     case 'secret':
       return { clientSecret: 'value' in source ? source.value.reveal() : await readText(source.file) }
     case 'federated':
       return { clientAssertion: await readText(source.tokenFile) }
     case 'certificate':
-      return { clientCertificate: await readCertificate(source.file, source.keyFile ?? source.file, time) }
+      return {
+        clientCertificate: await readCertificate(source.file, source.keyFile ?? source.file, validity),
+      }
   }
 }
 
 async function readCertificate(
   file: string,
   keyFile: string,
-  { now, describeClock }: Time,
+  { now, describeClock, certificateUsed }: Validity,
 ): Promise<{ thumbprintSha256: string; privateKey: string }> {
   const [certificatePem, keyPem] = await Promise.all([readText(file), readText(keyFile)])
   try {
@@ -59,6 +63,7 @@ async function readCertificate(
     if (!certificate.checkPrivateKey(key)) throw new Error('the key does not belong to the certificate')
     // Entra would say only that it refuses the signature.
     const { validFrom, validFromDate, validTo, validToDate } = certificate
+    certificateUsed?.(validToDate.getTime())
     if (validToDate.getTime() <= now) throw new Error(`it expired on ${validTo}; ${describeClock()}`)
     if (validFromDate.getTime() > now) {
       throw new Error(`it is not valid before ${validFrom}; ${describeClock()}`)

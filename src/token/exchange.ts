@@ -34,6 +34,8 @@ export interface ExchangeOptions {
   readonly deadlineMs: number
   /** Whenever Entra answers: by how many milliseconds our clock is ahead of its; negative when it is behind. */
   readonly clockCompared: (skewMs: number) => void
+  /** Before each exchange by certificate, also one that has ended: when it ends, in epoch milliseconds. */
+  readonly certificateUsed?: (expiresAt: number) => void
 }
 
 const largestAnswerBytes = 256 * 1024
@@ -56,6 +58,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     const credential = await readCredential(options.credential, {
       now: clock.now(),
       describeClock: () => describeClock(clock.now(), lastSkewMs),
+      certificateUsed: options.certificateUsed,
     })
     const { clientAssertion } = credential
     const wire = createWire({

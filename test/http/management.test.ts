@@ -118,11 +118,17 @@ describe('the metrics', () => {
     const labelled: Record<string, Record<string, RegExp>> = {
       session_gateway_requests_total: { status: /^[1-5]\d\d$/, cache: outcome },
       session_gateway_request_duration_seconds_count: { cache: outcome },
+      session_gateway_refusals_total: { code: /^[a-zA-Z]+$/ },
       session_gateway_unparsable_requests_total: { code: /^[A-Z_]+$/ },
       session_gateway_graph_calls_total: { outcome: /^([1-5]\d\d|[a-z_]+)$/ },
       session_gateway_graph_call_duration_seconds_count: {},
       session_gateway_graph_retries_total: { result: /^(made|denied)$/ },
       session_gateway_clock_skew_seconds: {},
+      session_gateway_app_token_expiry_timestamp_seconds: {},
+      session_gateway_app_token_role_missing: {},
+      session_gateway_app_token_needless_roles: {},
+      session_gateway_certificate_expiry_timestamp_seconds: { setting: /^server\.tls$/ },
+      session_gateway_issuer_keys_fetched_timestamp_seconds: { issuer: /^(cluster|oidc)$/ },
       session_gateway_token_exchanges_total: { result: /^(success|failure)$/ },
       session_gateway_issuer_key_fetches_total: { issuer: /^(cluster|oidc)$/, result: /^(success|failure)$/ },
       session_gateway_token_reviews_total: {
@@ -163,6 +169,7 @@ describe('the metrics', () => {
     }
     const known = new Set([
       ...Object.keys(labelled),
+      'session_gateway_reload_failing',
       ...['certificate_reloads', 'shared_asked', 'shared_refused', 'shared_trips', 'shared_key_reloads'].map(
         (name) => `session_gateway_${name}_total`,
       ),
