@@ -32,6 +32,7 @@ test: check dist/main.js ## every check there is: format, lint, types, known wea
 	@node test/world/redis-server.ts
 	@node test/world/helm.ts
 	@node test/image/build.ts
+	@node test/world/promtool.ts
 	@node --test --test-timeout=120000 --test-concurrency=2 $(TEST_ARGS) 'test/**/*.test.ts'
 
 check: $(installed) ## format, lint and types, in seconds
