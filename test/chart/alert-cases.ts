@@ -15,6 +15,8 @@ export interface AlertCase {
   readonly besides?: readonly string[]
   /** How long the case is looked at, in minutes, if not for half an hour. */
   readonly lasts?: number
+  /** Minutes from one value to the next, if it is not one. */
+  readonly step?: number
 }
 
 const year = 365 * 24 * 3600
@@ -55,10 +57,10 @@ const expiryOf = (setting: string): string =>
   `session_gateway_certificate_expiry_timestamp_seconds{setting="${setting}"}`
 const hits = 'session_gateway_requests_total{status="200",cache="hit"}'
 const misses = 'session_gateway_requests_total{status="200",cache="miss"}'
+const denials = 'session_gateway_requests_total{status="403",cache="none"}'
 const failures = 'session_gateway_requests_total{status="502",cache="miss"}'
-/** A day and two hours, of which the first day is as usual. */
-const afterADay = (usual: number, then: number): string =>
-  `0+${usual}x1440 ${usual * 1440 + then}+${then}x200`
+/** A day as usual and some hours after it, by steps of five minutes. */
+const afterADay = (usual: number, then: number): string => `0+${usual}x288 ${usual * 288 + then}+${then}x40`
 
 export const alertCases: readonly AlertCase[] = [
   {
@@ -104,7 +106,7 @@ export const alertCases: readonly AlertCase[] = [
   {
     alert: 'SessionGatewayReplicaNotReady',
     what: 'a replica is replaced',
-    seen: { 'session_gateway_ready{instance="b"}': '0+0x10 _x20' },
+    seen: { 'session_gateway_ready{instance="b"}': '0+0x7 _x20' },
     firesAfter: undefined,
   },
   {
@@ -177,8 +179,9 @@ export const alertCases: readonly AlertCase[] = [
     alert: 'SessionGatewayHitRateFell',
     what: 'after a day, most hits become misses',
     seen: { [hits]: afterADay(800, 100), [misses]: afterADay(200, 900) },
-    firesAfter: 1440 + 39 + 30,
+    firesAfter: 1440 + 35 + 30,
     lasts: 1600,
+    step: 5,
   },
   {
     alert: 'SessionGatewayHitRateFell',
@@ -186,6 +189,7 @@ export const alertCases: readonly AlertCase[] = [
     seen: { [hits]: afterADay(800, 600), [misses]: afterADay(200, 400) },
     firesAfter: undefined,
     lasts: 1600,
+    step: 5,
   },
   {
     alert: 'SessionGatewaySharedCacheAway',
@@ -250,7 +254,13 @@ export const alertCases: readonly AlertCase[] = [
   {
     alert: 'SessionGatewayAuditSilent',
     what: 'nobody reads',
-    seen: { [hits]: '5+0', [misses]: '5+0', session_gateway_audit_records_total: '11+0' },
+    seen: {
+      [hits]: '5+0',
+      [misses]: '5+0',
+      [failures]: '0+0',
+      [denials]: '0+0',
+      session_gateway_audit_records_total: '11+0',
+    },
     firesAfter: undefined,
   },
   {
@@ -321,13 +331,15 @@ export const alertCases: readonly AlertCase[] = [
     seen: { [expiryOf('server.management.tls')]: `${30 * day - 60}+0` },
     firesAfter: 1440,
     lasts: 1450,
+    step: 5,
   },
   {
     alert: 'SessionGatewayServingCertificateExpiring',
     what: 'the certificate is renewed within the hour',
-    seen: { [expiryOf('server.tls')]: `${30 * day - 60}x60 ${120 * day}+0x1500` },
+    seen: { [expiryOf('server.tls')]: `${30 * day - 60}+0x12 ${120 * day}+0x300` },
     firesAfter: undefined,
     lasts: 1450,
+    step: 5,
   },
   {
     alert: 'SessionGatewayServingCertificateEnding',

@@ -46,17 +46,10 @@ function withTarget(series: string, namespace: string, job: string): string {
   return `${name}{${target}${instance}${labels === '' ? '' : `,${labels}`}}`
 }
 
-function inputOf(seen: Series, minutes: number, namespace: string, job: string): object[] {
-  return Object.entries({ ...healthy, ...seen }).flatMap(([series, values]) =>
-    values === undefined
-      ? []
-      : [
-          {
-            series: withTarget(series, namespace, job),
-            values: /x\d+$/.test(values) ? values : `${values}x${minutes}`,
-          },
-        ],
-  )
+/** `from+step` goes on for as long, by so many minutes at once; what says for how long is as it is. */
+function lasting(values: string, minutes: number, step: number): string {
+  if (/x\d+$/.test(values)) return values
+  return `${values.replace(/\+(\d+)$/, (_, each) => `+${Number(each) * step}`)}x${Math.ceil(minutes / step)}`
 }
 
 /** What fires at each of these minutes. */
@@ -64,11 +57,15 @@ function scenario(
   seen: Series,
   minutes: number,
   firing: ReadonlyMap<number, readonly string[]>,
-  { among = names, namespace = 'session-gateway', job = 'session-gateway' } = {},
+  { among = names, namespace = 'session-gateway', job = 'session-gateway', step = 1 } = {},
 ): object {
   return {
-    interval: '1m',
-    input_series: inputOf(seen, minutes, namespace, job),
+    interval: `${step}m`,
+    input_series: Object.entries({ ...healthy, ...seen }).flatMap(([series, values]) =>
+      values === undefined
+        ? []
+        : [{ series: withTarget(series, namespace, job), values: lasting(values, minutes, step) }],
+    ),
     promql_expr_test: [...firing].map(([minute, expected]) => ({
       expr: `group by (alertname) (ALERTS{alertstate="firing",alertname=~"${among.join('|')}"})`,
       eval_time: `${minute}m`,
@@ -77,21 +74,21 @@ function scenario(
   }
 }
 
-function scenarioOf({ alert, seen, firesAfter, besides = [], lasts = 30 }: AlertCase): object {
+function scenarioOf({ alert, seen, firesAfter, besides = [], lasts = 30, step = 1 }: AlertCase): object {
   const among = names.filter((name) => !besides.includes(name))
   const firing =
     firesAfter === undefined
-      ? new Map(Array.from({ length: lasts }, (_, minute) => [minute, []]))
+      ? new Map(Array.from({ length: lasts / step }, (_, at) => [at * step, []]))
       : new Map([
-          [firesAfter - 1, []],
+          [firesAfter - step, []],
           [firesAfter, [alert]],
         ])
-  return scenario(seen, lasts, firing, { among })
+  return scenario(seen, lasts, firing, { among, step })
 }
 
-const testOf = (tests: readonly object[], rules = file): object => ({
+const testOf = (tests: readonly object[], { rules = file, step = 1 } = {}): object => ({
   rule_files: [rules],
-  evaluation_interval: '1m',
+  evaluation_interval: `${step}m`,
   tests,
 })
 
@@ -101,8 +98,8 @@ describe('the alerts', () => {
   })
 
   test('are silent while all is well', async () => {
-    const day = new Map([1, 30, 600, 1500].map((minute) => [minute, []]))
-    assert.equal(await promtoolSays('test', testOf([scenario({}, 1500, day)])), '')
+    const hours = new Map([1, 30, 120, 240].map((minute) => [minute, []]))
+    assert.equal(await promtoolSays('test', testOf([scenario({}, 240, hours)])), '')
   })
 
   for (const each of alertCases) {
@@ -110,7 +107,7 @@ describe('the alerts', () => {
     const how =
       firesAfter === undefined ? 'does not fire' : `fires after ${firesAfter} minutes, and no other does`
     test(`${alert} ${how}: ${what}`, async () => {
-      assert.equal(await promtoolSays('test', testOf([scenarioOf(each)])), '')
+      assert.equal(await promtoolSays('test', testOf([scenarioOf(each)], each)), '')
     })
   }
 
@@ -148,8 +145,8 @@ describe('the alerts', () => {
 })
 
 const runbookUrl = 'https://wiki.example/runbooks/'
-const values = { podMonitor: { enabled: true }, prometheusRule: { enabled: true, runbookUrl } }
-const rendered = await render({ release: 'reader', namespace: 'soc', values })
+const values = { prometheusRule: { runbookUrl } }
+const rendered = await render({ release: 'reader', namespace: 'soc', case: 'everything', values })
 const { spec } = only(rendered, 'PrometheusRule')
 
 describe('the alerts of a release', () => {
@@ -165,9 +162,13 @@ describe('the alerts of a release', () => {
     const blocked: Series = { session_gateway_audit_blocked: '1+0' }
     const fires = new Map([[5, ['SessionGatewayAuditBlocked']]])
     const own = scenario(blocked, 10, fires, { namespace: 'soc', job })
-    assert.equal(await promtoolSays('test', testOf([own], rules)), '')
+    assert.equal(await promtoolSays('test', testOf([own], { rules })), '')
     const another = scenario(blocked, 10, new Map([[9, ['SessionGatewayDown']]]), { namespace: 'other', job })
-    assert.equal(await promtoolSays('test', testOf([another], rules)), '', 'as of its own there is nothing')
+    assert.equal(
+      await promtoolSays('test', testOf([another], { rules })),
+      '',
+      'as of its own there is nothing',
+    )
   })
 
   test('lead to the pages where its people read them', () => {
