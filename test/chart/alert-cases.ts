@@ -123,6 +123,16 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'SessionGatewayErrors',
+    what: 'every tenth request is for what is cached only, and it is not',
+    seen: {
+      [failures]: '0+100',
+      'session_gateway_refusals_total{code="notCached"}': '0+100',
+      session_gateway_audit_records_total: '1+1111',
+    },
+    firesAfter: undefined,
+  },
+  {
+    alert: 'SessionGatewayErrors',
     what: 'every twenty-fifth request fails',
     seen: { [failures]: '0+40', session_gateway_audit_records_total: '1+1051' },
     firesAfter: undefined,
