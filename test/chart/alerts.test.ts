@@ -112,13 +112,13 @@ describe('the alerts', () => {
   }
 
   test('have each a case that fires and one that does not', () => {
-    const with_ = (fires: boolean): string[] => [
+    const alertsWith = (fires: boolean): string[] => [
       ...new Set(
         alertCases.filter(({ firesAfter }) => (firesAfter !== undefined) === fires).map(({ alert }) => alert),
       ),
     ]
-    assert.deepEqual(with_(true).toSorted(), names.toSorted())
-    assert.deepEqual(with_(false).toSorted(), names.toSorted())
+    assert.deepEqual(alertsWith(true).toSorted(), names.toSorted())
+    assert.deepEqual(alertsWith(false).toSorted(), names.toSorted())
   })
 
   test('are named once, and have a severity, a sentence, and a page of their own', () => {
@@ -136,10 +136,12 @@ describe('the alerts', () => {
 
   test('read in the index of their pages as they are', () => {
     const index = readFileSync('docs/runbooks/README.md', 'utf8')
-    const rows = [...index.matchAll(/^\| \[(\w+)\]\((\w+)\.md\)\s+\| (\w+)/gm)].map((row) => row.slice(1))
+    const rows = [...index.matchAll(/^\| \[(\w+)\]\(\1\.md\)\s+\| (\w+)/gm)].map(
+      ([, name, severity]) => `${name} ${severity}`,
+    )
     assert.deepEqual(
       rows.toSorted(),
-      alerts.map(({ alert, labels }) => [alert, alert, labels.severity]).toSorted(),
+      alerts.map(({ alert, labels }) => `${alert} ${labels.severity}`).toSorted(),
     )
   })
 })

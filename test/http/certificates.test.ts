@@ -8,6 +8,7 @@ import { connect } from 'node:tls'
 import { createFakeClock } from '../world/fake-clock.ts'
 import { startWorld, type World } from '../world/world.ts'
 import { sharedWorld, until } from '../security/wire.ts'
+import { expiredCertificate } from '../token/expired-certificate.ts'
 
 interface Pair {
   readonly certPem: string
@@ -35,6 +36,11 @@ const fingerprint = ({ certPem }: Pair): string => new X509Certificate(certPem).
 async function reloads(world: World, result: 'success' | 'failure'): Promise<number> {
   const line = new RegExp(`^session_gateway_certificate_reloads_total\\{result="${result}"\\} (\\d+)$`, 'm')
   return Number(line.exec((await world.manage('/metrics')).body)?.[1] ?? 0)
+}
+
+async function gauge(world: World, name: string): Promise<number> {
+  const line = new RegExp(`^session_gateway_${name}\\{setting="server.tls"\\} (\\d+)$`, 'm')
+  return Number(line.exec((await world.manage('/metrics')).body)?.[1] ?? Number.NaN)
 }
 
 /** Turns the clock to the next poll of the files, and waits for what comes of it. */
@@ -108,6 +114,7 @@ describe('the certificate', () => {
       for (let turn = 0; turn < 2; turn += 1) {
         assert.equal(await shown(world()), inUse)
         assert.equal(await problem(), true)
+        assert.equal(await gauge(world(), 'reload_failing'), 1)
         assert.equal((await world().ask()).status, 200)
         clock.advance(pollMs)
       }
@@ -124,8 +131,18 @@ describe('the certificate', () => {
       await poll(world(), clock, 'success')
       assert.equal(await shown(world()), fingerprint(mended))
       assert.equal(await problem(), false)
+      assert.equal(await gauge(world(), 'reload_failing'), 0)
     })
   }
+
+  test('has its end among the metrics, that of the one in use', async () => {
+    const [certPem, keyPem] = await expiredCertificate()
+    const endOf = (pem: string): number => new X509Certificate(pem).validToDate.getTime() / 1000
+    assert.ok((await gauge(world(), 'certificate_expiry_timestamp_seconds')) > clock.now() / 1000)
+    await write(world(), { certPem, keyPem })
+    await poll(world(), clock, 'success')
+    assert.equal(await gauge(world(), 'certificate_expiry_timestamp_seconds'), endOf(certPem))
+  })
 })
 
 test('a pair that does not work at the start is told by the name of its key', async () => {

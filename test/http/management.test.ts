@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { request } from 'undici'
 import { sessionId, sessionPath } from '../world/world.ts'
 import { createFakeClock } from '../world/fake-clock.ts'
-import { sharedWorld, untilClosed, untilQuiet } from '../security/wire.ts'
+import { sharedWorld, until, untilClosed, untilQuiet } from '../security/wire.ts'
 
 describe('the management port', () => {
   const world = sharedWorld()
@@ -192,6 +192,7 @@ describe('the metrics', () => {
       'requests_total{status="200",cache="miss"}',
       'requests_total{status="200",cache="hit"}',
       'requests_total{status="403",cache="none"}',
+      'refusals_total{code="accessDenied"}',
       'graph_calls_total{outcome="200"}',
       'cache_entries',
     ]
@@ -202,8 +203,33 @@ describe('the metrics', () => {
     const after = await Promise.all(lines.map(read))
     assert.deepEqual(
       after.map((value, at) => value - (before[at] ?? 0)),
-      [1, 2, 1, 1, 1],
+      [1, 2, 1, 1, 1, 1],
     )
+  })
+
+  test('tell when an issuer’s keys were last had, and not when they were last asked for', async () => {
+    const value = async (name: string): Promise<number> => {
+      const { body } = await world().manage('/metrics')
+      const [, text] = new RegExp(`^session_gateway_issuer_${name}} (.*)$`, 'm').exec(body) ?? []
+      return Number(text)
+    }
+    const fetchedAt = (): Promise<number> => value('keys_fetched_timestamp_seconds{issuer="oidc"')
+    // A second at a time: minutes that pass at a stroke would end a fetch under way.
+    const inTime = (what: string, isSo: () => Promise<boolean>): Promise<void> =>
+      until(what, async () => {
+        clock.advance(1_000)
+        return await isSo()
+      })
+    const atFirst = await fetchedAt()
+    await inTime('keys', async () => (await fetchedAt()) > atFirst)
+    const fetched = await fetchedAt()
+    assert.ok(fetched - atFirst >= 300 && fetched * 1000 <= clock.now(), `${fetched - atFirst} s later`)
+    world().emulator.fail('issuer', { kind: 'reset' }, 9)
+    await inTime(
+      'a failure',
+      async () => (await value('key_fetches_total{issuer="oidc",result="failure"')) > 0,
+    )
+    assert.equal(await fetchedAt(), fetched)
   })
 
   test('name no caller, workspace, session, pod or id', async () => {

@@ -113,6 +113,24 @@ test('a certificate and its key are read at each exchange, so that a rotated pai
   )
 })
 
+test('the end of a certificate is told at each exchange, of one that has ended as well', async () => {
+  const ends: number[] = []
+  const exchangeWith = async (certPem: string, keyPem: string): Promise<() => Promise<unknown>> =>
+    entra.exchange({
+      credential: { type: 'certificate', file: await entra.file('tls.crt', certPem + keyPem) },
+      certificateUsed: (end) => void ends.push(end),
+    })
+  const { certPem, keyPem } = await emulator.certificateFor(['gateway'], 'rsa')
+  emulator.entra.trustCertificate(certPem)
+  await (
+    await exchangeWith(certPem, keyPem)
+  )()
+  const [expired, expiredKey] = await expiredCertificate()
+  await assert.rejects(await exchangeWith(expired, expiredKey), /expired/)
+  const endOf = (pem: string): number => new X509Certificate(pem).validToDate.getTime()
+  assert.deepEqual(ends, [endOf(certPem), endOf(expired)])
+})
+
 const refused: readonly (readonly [
   what: string,
   files: () => Promise<[certificate: string, key: string]>,

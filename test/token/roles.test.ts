@@ -87,6 +87,7 @@ test('a role that is granted takes effect within a minute and without a restart,
     linesOf(world, 'error').filter((line) => line.includes(`lacks the role ${neededRole}`)).length
   await until(world, () => said() === 1)
   assert.match((await world.manage('/readyz')).body, /token: roleMissing/)
+  assert.equal(await metric(world, 'app_token_role_missing'), 1)
   const exchanged = async (): Promise<number> => {
     const { body } = await world.manage('/metrics')
     return Number(/token_exchanges_total\{result="success"\} (\d+)/.exec(body)?.[1])
@@ -101,8 +102,15 @@ test('a role that is granted takes effect within a minute and without a restart,
   clock.advance(minuteMs)
   await until(world, () => linesOf(world, 'info').includes('new app-only token'))
   assert.doesNotMatch((await world.manage('/readyz')).body, /token:/)
+  assert.equal(await metric(world, 'app_token_role_missing'), 0)
+  assert.equal(await metric(world, 'app_token_needless_roles'), 0)
   assert.equal((await world.ask(`${sessionPath}?$select=id`)).status, 200)
 })
+
+async function metric(world: World, name: string): Promise<number> {
+  const { body } = await world.manage('/metrics')
+  return Number(new RegExp(`^session_gateway_${name} (.*)$`, 'm').exec(body)?.[1])
+}
 
 test('a gateway that may do too much says so once, and reads all the same', async () => {
   const clock = createFakeClock()
@@ -114,6 +122,9 @@ test('a gateway that may do too much says so once, and reads all the same', asyn
   for (const exchanges of [1, 2, 3]) {
     await until(world, () => tokens() === exchanges)
     assert.equal(linesOf(world, 'warn').filter((line) => line.includes('Mail.ReadWrite')).length, 1)
+    assert.equal(await metric(world, 'app_token_needless_roles'), 1)
+    const leftMs = (await metric(world, 'app_token_expiry_timestamp_seconds')) * 1000 - clock.now()
+    assert.ok(leftMs > 59 * minuteMs && leftMs <= 60 * minuteMs, `${leftMs} ms`)
     const token = await world.workloadToken('triage')
     assert.equal((await world.ask(undefined, { token })).status, 200)
     clock.advance(50 * minuteMs)
