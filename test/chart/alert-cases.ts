@@ -320,6 +320,18 @@ export const alertCases: readonly AlertCase[] = [
     firesAfter: undefined,
   },
   {
+    alert: 'SessionGatewayTokenReviewUnavailable',
+    what: 'the API server is away',
+    seen: { 'session_gateway_token_reviews_total{issuer="cluster",outcome="unavailable"}': '0+10' },
+    firesAfter: 11,
+  },
+  {
+    alert: 'SessionGatewayTokenReviewUnavailable',
+    what: 'the API server is away for two minutes',
+    seen: { 'session_gateway_token_reviews_total{issuer="cluster",outcome="unavailable"}': '0 10 20 20+0' },
+    firesAfter: undefined,
+  },
+  {
     alert: 'SessionGatewayIdentityCertificateExpiring',
     what: 'the certificate ends in 29 days',
     seen: { [expiryOf('identity.credential')]: `${29 * day}+0` },

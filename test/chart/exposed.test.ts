@@ -86,6 +86,7 @@ async function exposition(): Promise<string> {
     files: { 'identity.pem': `${identity.certPem}\n${identity.keyPem}` },
     config: (inFolder: (name: string) => string) => ({
       identity: { credential: { type: 'certificate', file: inFolder('identity.pem') } },
+      issuers: { cluster: { tokenReview: {} } },
     }),
   })
   const statuses = [await world.ask(), await world.ask()]
@@ -113,6 +114,8 @@ async function exposition(): Promise<string> {
   await isExposed('reload_failing{setting="server.tls"} 1')
   for (const part of ['issuer', 'cluster', 'token'] as const)
     emulator.fail(part, { kind: 'status', status: 500 }, 9)
+  statuses.push(await world.ask(sessionPath, { token: await world.workloadToken('wallboard') }))
+  assert.equal(statuses.at(-1)?.status, 503)
   clock.advance(51 * 60_000)
   await isExposed('token_exchanges_total{result="failure"}')
   await isExposed('issuer_key_fetches_total{issuer="cluster",result="failure"}')
