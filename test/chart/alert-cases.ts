@@ -132,6 +132,17 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'SessionGatewayErrors',
+    what: 'one of few requests fails',
+    seen: {
+      'session_gateway_requests_total{status="200",cache="hit"}': '0+1',
+      'session_gateway_requests_total{status="200",cache="miss"}': '0+1',
+      'session_gateway_requests_total{status="403",cache="none"}': '0+0',
+      [failures]: '0+1',
+    },
+    firesAfter: undefined,
+  },
+  {
+    alert: 'SessionGatewayErrors',
     what: 'every twenty-fifth request fails',
     seen: { [failures]: '0+40', session_gateway_audit_records_total: '1+1051' },
     firesAfter: undefined,
@@ -144,9 +155,18 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'SessionGatewayTokenNotRenewed',
+    what: 'Entra asks for ten minutes between two tries',
+    seen: {
+      session_gateway_app_token_expiry_timestamp_seconds: '1200+0',
+      [failedExchanges]: '_x9 1x9 2x30',
+    },
+    firesAfter: 14,
+  },
+  {
+    alert: 'SessionGatewayTokenNotRenewed',
     what: 'there has never been a token',
     seen: { session_gateway_app_token_expiry_timestamp_seconds: '0+0', [failedExchanges]: '1+1' },
-    firesAfter: 2,
+    firesAfter: 1,
   },
   {
     alert: 'SessionGatewayTokenNotRenewed',
@@ -180,8 +200,17 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'SessionGatewayGateShut',
+    what: 'Graph takes one question between two waits',
+    seen: {
+      session_gateway_graph_gate_shut_seconds:
+        '30 0 30 30 0 30 30 0 30 30 0 30 30 0 30 30 0 30 30 0 30 30 0 30 30 0 30+0',
+    },
+    firesAfter: 5,
+  },
+  {
+    alert: 'SessionGatewayGateShut',
     what: 'Graph throttles now and then',
-    seen: { session_gateway_graph_gate_shut_seconds: '30 0 30 30 0 30 30 0 30 30 0 30 30 0 30 30 0 0+0' },
+    seen: { session_gateway_graph_gate_shut_seconds: '0 0 30 0 0 30 0 0 30 0 0 30 0 0 30 0 0 30 0 0+0' },
     firesAfter: undefined,
   },
   {
@@ -207,7 +236,17 @@ export const alertCases: readonly AlertCase[] = [
       session_gateway_shared_up: '0+0',
       'session_gateway_shared_asked_total{operation="read",outcome="away"}': '0+100',
     },
-    firesAfter: 6,
+    firesAfter: 5,
+  },
+  {
+    alert: 'SessionGatewaySharedCacheAway',
+    what: 'Redis has never been there',
+    seen: {
+      session_gateway_shared_up: '0+0',
+      'session_gateway_shared_asked_total{operation="read",outcome="answered"}': undefined,
+      'session_gateway_shared_trips_total{how="alone"}': '1+10',
+    },
+    firesAfter: 5,
   },
   {
     alert: 'SessionGatewaySharedCacheAway',

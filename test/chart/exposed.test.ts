@@ -138,6 +138,7 @@ function seriesIn(text: string): Map<string, Labels[]> {
 const exposed = seriesIn(await exposition())
 // A world without Redis; what its outcomes are, is for test/shared to know.
 exposed.get('session_gateway_shared_asked_total')?.push({ operation: 'read', outcome: 'answered' })
+exposed.get('session_gateway_shared_trips_total')?.push({ how: 'alone' })
 const all = (name: string): readonly Labels[] => (name === 'up' ? [{}] : (exposed.get(name) ?? []))
 
 test('every expression of alerts and dashboard finds what it asks for', () => {
