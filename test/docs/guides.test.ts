@@ -98,7 +98,7 @@ test('each command of the program in a guide is one, with options that it has', 
     )
     return [...lines].map(([, line = '']) => ({ page, line }))
   })
-  const commands = ['serve', 'check-config', 'doctor', 'explain', 'purge', 'emulate', 'audit verify']
+  const commands = ['serve', 'check-config', 'doctor', 'explain', 'probe', 'purge', 'audit verify']
   const helps = new Map(
     await Promise.all(
       commands.map(async (name) => [name, (await run([...name.split(' '), '--help'])).stdout] as const),
