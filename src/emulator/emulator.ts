@@ -12,6 +12,7 @@ import type { ManagedIdentity } from './imds.ts'
 import type { TokenOptions } from './issuer.ts'
 import type { RecordedRequest } from './request-log.ts'
 import type { ServiceAccountTokenOptions } from './service-accounts.ts'
+import type { SigningKey } from './signing-keys.ts'
 
 export interface EmulatorOptions {
   /** Any free one when absent or 0. */
@@ -24,6 +25,8 @@ export interface EmulatorOptions {
   readonly clientSecret?: string
   /** The certificate holds for the names below this domain as well, and the issuer calls itself `issuer.DOMAIN`. */
   readonly domain?: string
+  /** Makes the keys that sign tokens, the first and those of rotations; each anew unless told. */
+  readonly makeKey?: () => Promise<SigningKey>
   /** The `iss` of service-account tokens; that of most clusters unless told. */
   readonly clusterIssuerUrl?: string
   /** Epoch milliseconds; the system's clock unless told. */

@@ -40,8 +40,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const clientSecret = options.clientSecret ?? randomBytes(30).toString('base64url')
   const [authority, tenantKeys, issuerKeys] = await Promise.all([
     createAuthority(),
-    SigningKeys.create(),
-    SigningKeys.create(),
+    SigningKeys.create(options.makeKey),
+    SigningKeys.create(options.makeKey),
   ])
   const tokens = new AccessTokens(tenantKeys, tenantId, clientId)
   const assertions = new ClientAssertions(clientId, issuerKeys)

@@ -17,6 +17,7 @@ import { type Gateway, startGateway } from '../../src/gateway.ts'
 import { createLog } from '../../src/telemetry/index.ts'
 import type { FakeClock } from './fake-clock.ts'
 import { type Line, recordsIn } from './recorded.ts'
+import { borrowKeys } from './signing-keys.ts'
 
 export type { Line }
 
@@ -98,10 +99,12 @@ export interface WorldOptions {
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await using building = new AsyncDisposableStack()
   const { clock, emulatorNow = clock?.now, domain, env = {}, podEnv = {} } = options
+  const keys = building.use(borrowKeys())
   const emulator =
     options.emulator ??
     building.use(
       await startEmulator({
+        makeKey: keys.makeKey,
         ...(emulatorNow === undefined ? {} : { now: emulatorNow }),
         ...(domain === undefined ? {} : { domain }),
       }),
