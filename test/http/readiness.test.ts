@@ -3,12 +3,13 @@ import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { createFakeClock } from '../world/fake-clock.ts'
 import { type Reply, startWorld, type World } from '../world/world.ts'
+import { placeSession, untilWaiting } from '../graph/answers.ts'
 import { until } from '../security/wire.ts'
 import type { Emulator } from '../../src/emulator/index.ts'
 
 const minuteMs = 60_000
 
-function failAll(emulator: Emulator, ...parts: ('token' | 'issuer' | 'cluster')[]): void {
+function failAll(emulator: Emulator, ...parts: ('graph' | 'token' | 'issuer' | 'cluster')[]): void {
   for (const part of parts) emulator.fail(part, { kind: 'status', status: 500 }, Infinity)
 }
 
@@ -91,6 +92,42 @@ test('once ready, a replica stays ready while Entra and the issuers are down, an
   assert.match(String((await world.ask()).headers['cache-status']), /; hit;/)
   clock.advance(3 * minuteMs)
   assert.equal((await untilDegraded(world, /^token: none$/)).status, 200)
+})
+
+test('while Entra, Graph and the issuers are all down, replicas stay ready, hits flow, and misses are told when to come back', async () => {
+  const clock = createFakeClock()
+  await using world = await startWorld({
+    clock,
+    config: { cache: { freshFor: '24h' }, server: { startupGrace: '1h' } },
+    prepare: (emulator) => {
+      emulator.entra.tokenLifetimeSeconds = 600
+    },
+  })
+  await world.ask()
+  failAll(world.emulator, 'graph', 'token', 'issuer', 'cluster')
+  async function assertHitsFlow(...told: RegExp[]): Promise<void> {
+    const hit = await world.ask()
+    assert.match(String(hit.headers['cache-status']), /; hit;/)
+    assert.deepEqual([hit.status, (await untilDegraded(world, ...told)).status], [200, 200])
+  }
+  async function assertMissWaits(code: string): Promise<void> {
+    const miss = await world.ask(placeSession(world).path)
+    assert.deepEqual([miss.status, miss.json.error.code], [503, code])
+    assert.match(String(miss.headers['retry-after']), /^[1-9]\d*$/)
+  }
+  // What it takes to know that this is no chance; the first second after it is waited for.
+  for (let trips = 1; trips <= 5; trips += 1) {
+    assert.equal((await world.ask(placeSession(world).path)).status, 502)
+  }
+  const waiting = world.ask(placeSession(world).path)
+  await untilWaiting(world, 1)
+  clock.advance(1_000)
+  assert.equal((await waiting).status, 502)
+  await assertMissWaits('graphThrottled')
+  await assertHitsFlow(/^graph: not to be asked just now$/)
+  clock.advance(11 * minuteMs)
+  await assertHitsFlow(/^token: none$/, /^issuer oidc/, /^issuer cluster/)
+  await assertMissWaits('tokenUnavailable')
 })
 
 test('while Graph is not to be asked, a replica is ready and says so', async () => {
