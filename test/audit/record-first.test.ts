@@ -245,12 +245,19 @@ test('no record is longer than 8 KiB, whatever a caller may bring', async () => 
   const select = `?$select=${names.join(',')}`
   const path = `/beta/security/securityCopilot/workspaces/${'w'.repeat(64)}/sessions/${sessionId}${select}`
   const headers = { 'client-request-id': 'c'.repeat(64) }
-  const k8s = { namespace: 'n'.repeat(63), serviceAccount: 's'.repeat(253), pod: 'p'.repeat(253) }
+  const k8s = { namespace: 'n'.repeat(63), serviceAccount: 's'.repeat(253) }
+  const bound = {
+    'kubernetes.io': {
+      namespace: k8s.namespace,
+      serviceaccount: { name: k8s.serviceAccount },
+      pod: { name: 'p'.repeat(253), uid: 'u'.repeat(64) },
+    },
+  }
   const { issuer } = world.emulator
   const tokens = await Promise.all([
     issuer.token({ sub: 'é'.repeat(256), jti: long, aud: audience }),
     issuer.token({ sub: 'ü'.repeat(256), jti: long, aud: audience }),
-    issuer.serviceAccountToken({ ...k8s, audience, claims: { jti: long } }),
+    issuer.serviceAccountToken({ ...k8s, audience, claims: { jti: long, ...bound } }),
     issuer.token({ sub: 'reader', aud: long.repeat(2) }),
     issuer.token({ sub: 'reader', iss: `https://${'ü'.repeat(1_500)}`, aud: audience }),
   ])

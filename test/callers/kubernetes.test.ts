@@ -12,11 +12,15 @@ beforeEach(() => clock.advance(1_000))
 const { emulator } = world
 const triage = { namespace: 'soc', serviceAccount: 'triage', audience }
 
-test('a projected token names its pod in the record', async () => {
+const boundTo = (pod: unknown): Record<string, unknown> => ({
+  'kubernetes.io': { namespace: 'soc', serviceaccount: { name: 'triage' }, pod },
+})
+
+test('a projected token names its pod, and which of that name it is, in the record', async () => {
+  const podUid = '5c0e8f36-1d2b-4a7e-9f10-6b3d2c4e8a71'
   const token = await emulator.issuer.serviceAccountToken({
     ...triage,
-    pod: 'triage-0',
-    claims: { jti: 'j-1' },
+    claims: { jti: 'j-1', ...boundTo({ name: 'triage-0', uid: podUid }) },
   })
   assert.equal((await world.ask(undefined, { token })).status, 200)
   assert.partialDeepStrictEqual(world.records.at(-1), {
@@ -25,6 +29,7 @@ test('a projected token names its pod in the record', async () => {
     namespace: 'soc',
     serviceAccount: 'triage',
     pod: 'triage-0',
+    podUid,
     tokenId: 'j-1',
     rule: 'triage',
     status: 200,
@@ -32,12 +37,21 @@ test('a projected token names its pod in the record', async () => {
 })
 
 test('a token that is bound to no pod is accepted, and no pod is recorded', async () => {
-  const bound = { namespace: 'soc', serviceaccount: { name: 'triage' } }
-  const token = await emulator.issuer.serviceAccountToken({ ...triage, claims: { 'kubernetes.io': bound } })
+  const token = await emulator.issuer.serviceAccountToken({ ...triage, claims: boundTo(undefined) })
   assert.equal((await world.ask(undefined, { token })).status, 200)
   assert.equal(world.records.at(-1)?.['serviceAccount'], 'triage')
   assert(!('pod' in (world.records.at(-1) ?? {})))
 })
+
+for (const uid of ['', 'u'.repeat(65), 'a b', 'é', 7, { uid: 'a' }]) {
+  test(`a pod's uid of ${JSON.stringify(uid).slice(0, 16)} is left out, and the caller is known all the same`, async () => {
+    const claims = boundTo({ name: 'triage-0', uid })
+    const token = await emulator.issuer.serviceAccountToken({ ...triage, claims })
+    assert.equal((await world.ask(undefined, { token })).status, 200)
+    const { pod, podUid } = world.records.at(-1) ?? {}
+    assert.deepEqual([pod, podUid], ['triage-0', undefined])
+  })
+}
 
 const differ = /its subject and its kubernetes.io claim name different service accounts/
 const unbound = /it is not a bound service-account token/
