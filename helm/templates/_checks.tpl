@@ -58,6 +58,11 @@
 {{- fail (printf "files.%s: this name is taken by the chart" .) -}}
 {{- end -}}
 {{- end -}}
+{{- range $name, $volume := $values.files -}}
+{{- if ne (len $volume) 1 -}}
+{{- fail (printf "files.%s has %d sources (%s), and a volume has one. Maps of several values files are merged: leave the other one out of its file" $name (len $volume) (keys $volume | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- end -}}
 {{- if kindIs "map" .config.server.tls -}}
 {{- if include "session-gateway.tlsSecretName" .root -}}
 {{- $mounted = append $mounted "tls" -}}

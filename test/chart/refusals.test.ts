@@ -112,6 +112,16 @@ const mistakes: readonly Mistake[] = [
     sentence: /files\.tls: this name is taken by the chart/,
   },
   {
+    what: 'a file from two places, as two merged values files give it',
+    values: { files: { identity: { secret: { secretName: 'x' }, csi: { driver: 'y' } } } },
+    sentence: /files\.identity has 2 sources \(csi, secret\), and a volume has one/,
+  },
+  {
+    what: 'a file from nowhere',
+    values: { files: { identity: {} } },
+    sentence: /files\.identity has 0 sources/,
+  },
+  {
     what: 'a route, and no word about who is in front',
     values: edge,
     sentence:

@@ -107,3 +107,17 @@ export function podsIn(manifests: readonly Manifest[]): Manifest['spec'][] {
 export function configIn(manifests: readonly Manifest[], name = 'gw-session-gateway'): Manifest['data'] {
   return parse(only(manifests, 'ConfigMap', name)['data']['gateway.yaml'])
 }
+
+/** Maps below maps, as Helm does it with two files of values. */
+export function merged(under: object, over: object): object {
+  const both = { ...under } as Record<string, unknown>
+  for (const [key, value] of Object.entries(over)) {
+    const below = both[key]
+    both[key] = isMap(below) && isMap(value) ? merged(below, value) : value
+  }
+  return both
+}
+
+function isMap(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { parse } from 'yaml'
 import { loadConfig } from '../../src/config/index.ts'
-import { chart, manifestsIn, only, podsIn, render, run as runHelm } from '../chart/render.ts'
+import { chart, manifestsIn, merged, only, podsIn, render, run as runHelm } from '../chart/render.ts'
 import { projectFolder, run } from '../commands/program.ts'
 import { columnsOf, fencedIn, indentedIn } from './pages.ts'
 
@@ -18,19 +18,22 @@ const guides = globSync('docs/guides/*.md').toSorted()
 assert.ok(guides.length > 9)
 
 describe('values in a guide', () => {
-  const blocks = guides.flatMap((page) =>
-    fencedIn(read(page), 'yaml')
-      .filter((text) => text.startsWith('# values.yaml'))
-      .map((text, index) => ({ page, text, name: `${page}, block ${index + 1}` })),
-  )
+  const blocks = guides.flatMap((page) => {
+    const texts = fencedIn(read(page), 'yaml').filter((text) => text.startsWith('# values.yaml'))
+    const whole = texts.find((text) => !text.startsWith('# values.yaml, in '))
+    return texts.map((text, index) => ({ page, text, whole, name: `${page}, block ${index + 1}` }))
+  })
+  const parsed = (text: string) => parse(text.replaceAll(/<[\w-]+>/g, 'placeholder'), { version: '1.1' })
 
-  for (const { text, name } of blocks) {
+  for (const { text, whole, name } of blocks) {
     test(`render, and make a configuration that the gateway takes: ${name}`, async () => {
-      const isAll = !text.startsWith('# values.yaml, in addition')
+      const [, how] = /^# values\.yaml, in (addition|place)\b/.exec(text) ?? []
+      const under = how === undefined ? {} : parsed(whole ?? read('helm/ci/minimal-values.yaml'))
+      const over = parsed(text)
       const manifests = await render({
         release: 'session-gateway',
-        case: isAll ? 'none' : 'minimal',
-        values: parse(text.replaceAll(/<[\w-]+>/g, 'placeholder'), { version: '1.1' }),
+        case: 'none',
+        values: how === 'place' ? { ...under, ...over } : merged(under, over),
       })
       const [pod] = podsIn(manifests)
       const env = Object.fromEntries(

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { parse } from 'yaml'
-import { type Manifest, only, render } from '../chart/render.ts'
+import { type Manifest, merged, only, render } from '../chart/render.ts'
 import { columnsOf } from './pages.ts'
 
 /** One change of each value; where two are given, the first one only makes the second possible. */
@@ -116,17 +116,3 @@ describe('the table of what a change of a value does', () => {
     })
   }
 })
-
-/** Maps below maps, as Helm does it with two files of values. */
-function merged(under: object, over: object): object {
-  const both = { ...under } as Record<string, unknown>
-  for (const [key, value] of Object.entries(over)) {
-    const below = both[key]
-    both[key] = isMap(below) && isMap(value) ? merged(below, value) : value
-  }
-  return both
-}
-
-function isMap(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
