@@ -1,6 +1,6 @@
 // Reads one session through the gateway with Microsoft's Graph client:
-//   dotnet add package Microsoft.Graph.Beta
-//   SSL_CERT_FILE=/etc/gateway/ca.crt GATEWAY_URL=https://session-gateway.soc.svc dotnet run SESSION
+//   dotnet add package Microsoft.Graph.Beta --prerelease
+//   SSL_CERT_FILE=/etc/gateway/ca.crt GATEWAY_URL=https://session-gateway.soc.svc dotnet run -- SESSION
 using Microsoft.Graph.Beta;
 using Microsoft.Kiota.Abstractions.Authentication;
 
