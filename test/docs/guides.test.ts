@@ -192,6 +192,13 @@ describe('the guide to Sentinel', () => {
     assert.deepEqual(new Set(flowing), new Set(collected))
   })
 
+  test('keeps the line as text, which can be verified, and parses it when it is read', () => {
+    assert.match(page, /--columns [^\n]*\bRecord=string\b/)
+    const [, own] = JSON.parse(rule).properties.dataFlows
+    assert.match(own.transformKql, /\bRecord = tostring\(LogMessage\) \|/)
+    assert.match(queries[0] ?? '', /^SessionGatewayAudit_CL\n\| extend r = parse_json\(Record\)$/m)
+  })
+
   test('reads fields that records have', () => {
     const paths = [...queries, ...indentedIn(read('docs/reference/audit.md')).split('\n\n')].flatMap(
       (query) =>
