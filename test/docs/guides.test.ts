@@ -18,7 +18,7 @@ const guides = globSync('docs/guides/*.md').toSorted()
 assert.ok(guides.length > 9)
 
 describe('values in a guide', () => {
-  const blocks = guides.flatMap((page) => {
+  const blocks = [...guides, 'docs/reference/audit.md'].flatMap((page) => {
     const texts = fencedIn(read(page), 'yaml').filter((text) => text.startsWith('# values.yaml'))
     const whole = texts.find((text) => !text.startsWith('# values.yaml, in '))
     return texts.map((text, index) => ({ page, text, whole, name: `${page}, block ${index + 1}` }))
