@@ -9,7 +9,13 @@ import { withoutTokens } from '../errors.ts'
 import { withoutControls } from '../telemetry/index.ts'
 
 export function say(line = ''): void {
+  if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', unlessNobodyReads)
   process.stdout.write(`${line}\n`)
+}
+
+/** Whoever read, such as `head`, has read enough; the exit code still says how it ended. */
+function unlessNobodyReads(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
 }
 
 export function complain(line: string): void {

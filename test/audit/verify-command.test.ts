@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { startServing, until } from '../commands/serving.ts'
-import { type Ended, run } from '../commands/program.ts'
+import { type Ended, run, startProgram } from '../commands/program.ts'
 import { honest } from './honest.ts'
 
 describe('session-gateway audit verify', { concurrency: true }, async () => {
@@ -45,6 +45,14 @@ describe('session-gateway audit verify', { concurrency: true }, async () => {
           'Without --heads nobody can tell whether the tail of an open chain is missing\\.\\n$',
       ),
     )
+  })
+
+  test('keeps its verdict where nobody reads on, as behind head', async () => {
+    const altered = put('unread.jsonl', open.lines.join('').replace('"Read"', '"Rind"'))
+    await using program = startProgram(['audit', 'verify', altered])
+    program.child.stdout?.destroy()
+    const { code, stderr } = await program.ended
+    assert.deepEqual([code, stderr], [1, ''])
   })
 
   test('says less of what it cannot know when it is given keys and heads', async () => {
