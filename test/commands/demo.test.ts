@@ -11,34 +11,42 @@ import { recordedIn } from '../world/recorded.ts'
 import { builtProgram, projectFolder, run, startProgram } from './program.ts'
 
 describe('demo', { concurrency: true }, () => {
-  for (const entry of ['src/main.ts', builtProgram()]) {
-    test(`--once tells the whole story and exits with 0 (${entry})`, async () => {
-      const { code, stdout, stderr } = await run(['demo', '--once'], { entry })
-      assert.deepEqual([code, stderr], [0, ''])
-      assert.match(
-        stdout,
-        /^8 requests; Graph was called 2 times, with 1 token exchange; 8 audit records\.\n\nEvery step did what it says\.\n$/m,
-      )
-      const statuses = [...stdout.matchAll(/^ {3}→ (\d+)/gm)].map(([, status]) => Number(status))
-      assert.deepEqual(statuses, [200, 200, 200, 200, 304, 403, 403, 401])
-      const records = [...stdout.matchAll(/^ {3}(\d{3}) {2}(\w+) +(\S+)/gm)]
-      assert.deepEqual(
-        records.map(([, status]) => Number(status)),
-        statuses,
-      )
-      assert.deepEqual(
-        records.map(([, , cache]) => cache),
-        ['miss', 'hit', 'miss', 'hit', 'hit', 'none', 'none', 'none'],
-      )
-      const [, whole = ''] = /^ {3}(\{"level":"info".*\})$/m.exec(stdout) ?? []
-      assert.partialDeepStrictEqual(recordedIn(whole), {
-        status: 200,
-        cache: 'miss',
-        serviceAccount: 'triage',
-      })
-      assert.match(stdout, /^Their chain is intact/m)
+  test('--once tells the whole story and exits with 0', async () => {
+    const { code, stdout, stderr } = await run(['demo', '--once'])
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(
+      stdout,
+      /^8 requests; Graph was called 2 times, with 1 token exchange; 8 audit records\.\n\nEvery step did what it says\.\n$/m,
+    )
+    const statuses = [...stdout.matchAll(/^ {3}→ (\d+)/gm)].map(([, status]) => Number(status))
+    assert.deepEqual(statuses, [200, 200, 200, 200, 304, 403, 403, 401])
+    const records = [...stdout.matchAll(/^ {3}(\d{3}) {2}(\w+) +(\S+)/gm)]
+    assert.deepEqual(
+      records.map(([, status]) => Number(status)),
+      statuses,
+    )
+    assert.deepEqual(
+      records.map(([, , cache]) => cache),
+      ['miss', 'hit', 'miss', 'hit', 'hit', 'none', 'none', 'none'],
+    )
+    const [, whole = ''] = /^ {3}(\{"level":"info".*\})$/m.exec(stdout) ?? []
+    assert.partialDeepStrictEqual(recordedIn(whole), {
+      status: 200,
+      cache: 'miss',
+      serviceAccount: 'triage',
     })
-  }
+    assert.match(stdout, /^Their chain is intact/m)
+  })
+
+  test('is not in what is built, which says where it is', async () => {
+    for (const name of ['demo', 'emulate']) {
+      const { code, stderr } = await run([name], { entry: builtProgram() })
+      assert.deepEqual(
+        [code, stderr],
+        [1, `the emulator is not in this build: in a clone of the repository, make ${name}\n`],
+      )
+    }
+  })
 
   test('stays until it is asked to stop, and the curl that it prints works', async () => {
     await using program = startProgram(['demo'])
