@@ -42,26 +42,41 @@ export interface ApiServer {
   close(): Promise<void>
 }
 
+interface Way {
+  readonly ca: string
+  readonly outbound: Outbound
+  /** The last time, on the monotonic clock. */
+  answeredAt: number | undefined
+}
+
 const largestDocumentBytes = 256 * 1024
 const mostConnections = 32
 
 export function createApiServer({ apiServer, tokenFile, caFile }: ApiServerSource, clock: Clock): ApiServer {
   const base = apiServer.replace(/\/+$/, '')
-  let way: { readonly ca: string; readonly outbound: Outbound } | undefined
+  let way: Way | undefined
   let isClosed = false
 
-  /** One way for as long as the authority is the same. Connections of the one before end when they have been idle. */
-  function wayBy(ca: string): { readonly outbound: Outbound; readonly isNew: boolean } {
+  /**
+   * One way for as long as the authority is the same and somebody answers. Connections of the one before end when they have
+   * been idle.
+   */
+  function wayBy(ca: string): { readonly taken: Way; readonly isNew: boolean } {
     if (isClosed) throw new Error(`${base} is not asked any more`)
-    if (way?.ca === ca) return { outbound: way.outbound, isNew: false }
-    way = { ca, outbound: createOutbound({ clock, onlyCa: ca, mostConnections }) }
-    return { outbound: way.outbound, isNew: true }
+    if (way?.ca === ca) return { taken: way, isNew: false }
+    way = { ca, outbound: createOutbound({ clock, onlyCa: ca, mostConnections }), answeredAt: undefined }
+    return { taken: way, isNew: true }
+  }
+
+  /** Where nobody has answered meanwhile, whatever is kept may lead nowhere: each connection would cost a deadline to tell. */
+  function leave(silent: Way, askedAt: number): void {
+    if (way === silent && (silent.answeredAt ?? askedAt) <= askedAt) way = undefined
   }
 
   async function send({ path, body, deadlineMs }: ApiServerRequest): Promise<ApiServerAnswer> {
     const begun = clock.monotonic()
     const [token, ca] = await Promise.all([readPodFile(tokenFile), readPodFile(caFile)])
-    const { outbound, isNew } = wayBy(ca)
+    const { taken, isNew } = wayBy(ca)
     const url = base + path
     // The origin is not always how the URL begins: it leaves out `:443`, which every pod is told of its API server.
     const { origin, pathname, search } = new URL(url)
@@ -71,7 +86,7 @@ export function createApiServer({ apiServer, tokenFile, caFile }: ApiServerSourc
       authorization: `Bearer ${token}`,
     }
     const once = (onNewConnection: boolean) =>
-      outbound.send({
+      taken.outbound.send({
         origin,
         target: pathname + search,
         ...(body === undefined
@@ -82,10 +97,12 @@ export function createApiServer({ apiServer, tokenFile, caFile }: ApiServerSourc
         onNewConnection,
       })
     const { status, body: answer } = await once(false).catch((error: unknown) => {
-      const hasBroken = error instanceof OutboundFailure && error.kind === 'connection_terminated'
-      if (isNew || !hasBroken) throw error
+      const kind = error instanceof OutboundFailure ? error.kind : undefined
+      if (kind === 'http_response_timeout') leave(taken, begun)
+      if (isNew || kind !== 'connection_terminated') throw error
       return once(true)
     })
+    taken.answeredAt = clock.monotonic()
     return { url, status, body: answer }
   }
 

@@ -1,135 +1,101 @@
+/** The way to an API server, where the network between swallows what it is sent and says nothing. */
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { mkdtempDisposable, writeFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { createAuthority } from '../../src/emulator/certificate.ts'
-import { createFakeClock } from '../world/fake-clock.ts'
-import { startWorld, type World } from '../world/world.ts'
-import { reasonOf, startWorldKnowing, until } from './forge.ts'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { type ApiServer, createApiServer } from '../../src/callers/index.ts'
+import { type Emulator, startEmulator } from '../../src/emulator/index.ts'
+import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
 
-/** Files of a pod, which the configuration names before the world is there. */
-async function podFolder(
-  files: Readonly<Record<string, string>>,
-): Promise<AsyncDisposable & { path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'session-gateway-pod-'))
-  await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(path, name), text)))
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) }
+interface Network extends AsyncDisposable {
+  readonly clock: FakeClock
+  readonly emulator: Emulator
+  readonly apiServer: ApiServer
+  /** Connections that have been made so far. */
+  readonly made: () => number
+  /** Connections as they are now lead nowhere any more, without a word: a load balancer has forgotten them. */
+  forget(): void
+  /** As often at the same time. */
+  ask(times?: number): Promise<PromiseSettledResult<number>[]>
 }
 
-function problemsOf({ logs }: World): string[] {
-  return logs.filter(({ issuer }) => issuer === 'cluster').map(({ msg }) => String(msg))
-}
-
-test('the API server says who the issuer is, and two questions are all it is asked', async () => {
-  await using world = await startWorld()
-  assert.equal((await world.ask()).status, 200)
-  assert.equal(world.emulator.cluster.requests, 2)
-})
-
-test('a configured issuer is not asked for', async () => {
-  await using world = await startWorldKnowing(({ cluster }) => ({
-    issuers: { cluster: { issuer: cluster.issuerUrl } },
-  }))
-  assert.equal((await world.ask()).status, 200)
-  assert.equal(world.emulator.cluster.requests, 1)
-})
-
-test('a configured issuer is the only one, whatever the API server says', async () => {
-  await using world = await startWorld({
-    config: { issuers: { cluster: { issuer: 'https://else.example' } } },
-  })
-  const reply = await world.ask()
-  assert.equal(reply.status, 401)
-  assert.match(reasonOf(world, reply), /no issuer is configured for iss "https:\/\/kubernetes.default/)
-})
-
-test('the jwks_uri of the discovery document is never followed', async () => {
-  let connections = 0
-  await using listener = createServer((socket) => {
-    connections += 1
-    socket.destroy()
-  })
-  listener.listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const address = listener.address()
-  assert(address !== null && typeof address === 'object')
-  const jwksUri = `https://127.0.0.1:${address.port}/openid/v1/jwks`
-  await using world = await startWorld({
-    prepare(emulator) {
-      const body = JSON.stringify({ issuer: emulator.cluster.issuerUrl, jwks_uri: jwksUri })
-      emulator.fail('cluster', { kind: 'body', status: 200, headers: {}, body })
-    },
-  })
-  assert.equal((await world.ask()).status, 200)
-  assert.equal(connections, 0)
-})
-
-for (const [what, names, named] of [
-  ['outside a cluster', [], /\/(?:token|ca\.crt) cannot be read \(ENOENT\)/],
-  ['without its authority', ['token'], /\/ca\.crt cannot be read \(ENOENT\)/],
-  ['without its own token', ['ca.crt'], /\/token cannot be read \(ENOENT\)/],
-] as const) {
-  test(`${what} the log names the missing file, and callers are asked to come again, not refused`, async () => {
-    await using pod = await podFolder(Object.fromEntries(names.map((name) => [name, 'x'])))
-    const tokenFile = join(pod.path, 'token')
-    const caFile = join(pod.path, 'ca.crt')
-    await using world = await startWorld({ config: { issuers: { cluster: { tokenFile, caFile } } } })
-    const reply = await world.ask()
-    assert.equal(reply.status, 503)
-    assert.equal(reply.json.error.code, 'issuerUnavailable')
-    assert.equal(reply.headers['retry-after'], '5')
-    assert.equal(reply.headers['www-authenticate'], undefined)
-    assert(!reply.body.includes(pod.path))
-    for (const told of [problemsOf(world)[0] ?? '', reasonOf(world, reply)]) {
-      assert(told.includes(pod.path))
-      assert.match(told, named)
-      assert.match(told, /outside one, give tokenFile, caFile and apiServer/)
-    }
-    assert.equal(world.emulator.cluster.requests, 0)
-    assert.match((await world.manage('/readyz')).body, /issuer cluster: keys cannot be fetched/)
-    // Another issuer's callers notice nothing.
-    const token = await world.emulator.issuer.token({ sub: 'reader', aud: 'session-gateway.test' })
-    assert.equal((await world.ask(undefined, { token })).status, 200)
-  })
-}
-
-test('an empty authority file is not taken for the authorities of the whole world', async () => {
-  await using pod = await podFolder({ 'ca.crt': '\n' })
-  const caFile = join(pod.path, 'ca.crt')
-  await using world = await startWorld({ config: { issuers: { cluster: { caFile } } } })
-  assert.equal((await world.ask()).status, 503)
-  assert(problemsOf(world)[0]?.includes(`${caFile} cannot be read (empty)`))
-})
-
-test('the API server must show a certificate of its own authority, not of any that is trusted elsewhere', async () => {
-  const stranger = await createAuthority()
-  await using pod = await podFolder({ 'ca.crt': stranger.certPem })
-  const usual = getCACertificates('default')
-  after(() => setDefaultCACertificates(usual))
-  // Both the system and outbound.caFile, which the world sets, know the authority: they do not count here.
-  await using world = await startWorld({
-    prepare: ({ caPem }) => setDefaultCACertificates([caPem]),
-    config: { issuers: { cluster: { caFile: join(pod.path, 'ca.crt') } } },
-  })
-  const reply = await world.ask()
-  assert.equal(reply.status, 503)
-  assert.match(problemsOf(world)[0] ?? '', /tls certificate error/)
-  assert.equal(world.emulator.cluster.requests, 0)
-})
-
-test("the pod's token is read anew each time, so a rotated one is used", async () => {
+async function startNetwork(): Promise<Network> {
+  await using building = new AsyncDisposableStack()
   const clock = createFakeClock()
-  await using pod = await podFolder({ token: 'expired long ago' })
-  const tokenFile = join(pod.path, 'token')
-  await using world = await startWorld({ clock, config: { issuers: { cluster: { tokenFile } } } })
-  assert.equal((await world.ask()).status, 503)
-  assert.match(problemsOf(world)[0] ?? '', /openid-configuration answered 401/)
-  await writeFile(tokenFile, `${world.emulator.cluster.podToken}\n`)
-  clock.advance(1_000)
-  await until(world, () => problemsOf(world).includes('new issuer keys'))
-  assert.equal((await world.ask()).status, 200)
+  const emulator = building.use(await startEmulator({ now: clock.now }))
+  const target = new URL(emulator.url)
+  const ways: (readonly [Socket, Socket])[] = []
+  const relay = createServer((near) => {
+    const far = connect(Number(target.port), '127.0.0.1')
+    ways.push([near, far])
+    near.on('error', () => far.destroy()).on('close', () => far.destroy())
+    far.on('error', () => near.destroy())
+    near.pipe(far).pipe(near)
+  })
+  relay.listen(0, '127.0.0.1')
+  await once(relay, 'listening')
+  building.defer(() => {
+    relay.close()
+    for (const way of ways) for (const socket of way) socket.destroy()
+  })
+  const folder = building.use(await mkdtempDisposable(join(tmpdir(), 'session-gateway-api-server-')))
+  const [tokenFile, caFile] = ['token', 'ca.crt'].map((name) => join(folder.path, name)) as [string, string]
+  await Promise.all([writeFile(tokenFile, emulator.cluster.podToken), writeFile(caFile, emulator.caPem)])
+  const { port } = relay.address() as AddressInfo
+  const apiServer = createApiServer(
+    { apiServer: `https://localhost:${port}/cluster`, tokenFile, caFile },
+    clock,
+  )
+  building.defer(() => apiServer.close())
+  const made = building.move()
+  return {
+    clock,
+    emulator,
+    apiServer,
+    made: () => ways.length,
+    forget() {
+      for (const [near, far] of ways) {
+        near.unpipe(far).resume()
+        far.unpipe(near).resume()
+      }
+    },
+    ask: (times = 1) =>
+      Promise.allSettled(
+        Array.from({ length: times }, async () => {
+          const { status } = await apiServer.send({ path: '/openid/v1/jwks', deadlineMs: 2_000 })
+          return status
+        }),
+      ),
+    [Symbol.asyncDispose]: () => made.disposeAsync(),
+  }
+}
+
+test('kept connections that all lead nowhere cost one deadline, and not one each', async () => {
+  await using network = await startNetwork()
+  await network.ask(8)
+  const kept = network.made()
+  assert.ok(kept > 1, 'several are kept')
+  network.forget()
+  const first = network.ask()
+  while (network.clock.pending === 0) await turn()
+  network.clock.advance(2_000)
+  assert.deepEqual(
+    (await first).map(({ status }) => status),
+    ['rejected'],
+  )
+  const next = network.ask(8)
+  while (network.clock.pending < 8) await turn()
+  // What leads nowhere does not answer by now either.
+  const late = AbortSignal.timeout(5_000)
+  while (network.clock.pending > 0 && !late.aborted) await turn()
+  network.clock.advance(2_000)
+  assert.deepEqual(
+    await next,
+    Array.from({ length: 8 }, () => ({ status: 'fulfilled', value: 200 })),
+  )
 })
