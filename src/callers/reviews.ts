@@ -68,6 +68,8 @@ export function createReviews({ review, whenUnavailable, clock, observer, close 
   let problem: string | undefined
   let failures = 0
   let restUntil = Number.NEGATIVE_INFINITY
+  /** Of the questions that were answered, when the last one was put. */
+  let answeredSince = Number.NEGATIVE_INFINITY
   let isClosed = false
 
   function confirm(caller: Caller, token: string, fingerprint: string): Caller | Promise<Caller> {
@@ -103,18 +105,21 @@ export function createReviews({ review, whenUnavailable, clock, observer, close 
           : { refusal, renewAt: askedAt + refusedMs, until: askedAt + refusedMs }
       remembered.set(fingerprint, answer)
       observer.reviewed(refusal === undefined ? 'accepted' : 'refused')
+      answeredSince = Math.max(answeredSince, askedAt)
       failures = 0
       restUntil = Number.NEGATIVE_INFINITY
       tell(undefined)
       return answer
     } catch (error) {
       const now = clock.monotonic()
+      observer.reviewed('unavailable')
+      // Whoever was asked about later has an answer: this token is at fault, and the others are not to suffer for it.
+      if (answeredSince > askedAt) return undefined
       // Those that were under way at the same time fail for the same reason.
       if (now >= restUntil) {
         restUntil = now + Math.min(longestRestMs, firstRestMs * 2 ** failures)
         failures += 1
       }
-      observer.reviewed('unavailable')
       tell(withoutTokens(messageOf(error)))
       return undefined
     }

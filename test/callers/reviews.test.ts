@@ -356,6 +356,20 @@ describe('while the API server does not say', () => {
     assert.deepEqual(heard.slice(6), ['accepted'])
   })
 
+  test('of one token alone, others are asked about as ever', async () => {
+    await using world = await startReviewing()
+    const [one, another, third] = await Promise.all([world.tokenOf(), world.tokenOf(), world.tokenOf()])
+    world.emulator.fail('cluster', { kind: 'hang' }, 1)
+    const asking = world.askWith(one)
+    await until(world, () => world.asked() === 1)
+    world.clock.advance(1_000)
+    assert.equal((await world.askWith(another)).status, 200)
+    world.clock.advance(1_000)
+    assert.equal((await asking).status, 503)
+    assert.deepEqual((await world.manage('/readyz')).json.degraded, [])
+    assert.equal((await world.askWith(third)).status, 200)
+  })
+
   test('whom it has refused stays refused, even where others are believed', async () => {
     await using world = await startReviewing({ whenUnavailable: 'accept' })
     const token = await world.tokenOf('triage-0')
