@@ -8,6 +8,7 @@
 
 import type { AddressInfo } from 'node:net'
 import type { Writable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
 import { createAccess } from './access/index.ts'
 import { createTimeline } from './cache/index.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -223,6 +224,8 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     publicServer.close()
     const lingersUntil = Math.min(until, clock.monotonic() + lingerMs)
     while (connections.count > 0 && clock.monotonic() < lingersUntil) await pause(clock, drainPollMs)
+    // Whatever has come while the process was held up is read before anything is called idle.
+    await turn()
     connections.endIdle()
     const inFlight = (): number => connections.waiting + management.inFlight
     while (inFlight() > 0 && clock.monotonic() < until) await pause(clock, drainPollMs)

@@ -46,6 +46,25 @@ describe('connections', { concurrency: true }, () => {
     })
   }
 
+  test('are not idle with a request that has come while a drain was held up', async () => {
+    const clock = createFakeClock()
+    await using world = await startWorld({ clock, config: { server: plain } })
+    const head = await goodHead(world)
+    const socket = await openTo(world)
+    await talk(socket, `${head}\r\n`)
+    const drained = world.gateway.drain()
+    const pending = clock.pending
+    clock.advance(0)
+    while (clock.pending < pending) await turn()
+    // It is in the kernel, and nobody has looked: time goes on at once, as for a process that has no share of its CPU.
+    const asked = talk(socket, `${head}\r\n`)
+    clock.advance(1_000)
+    assert.match(await asked, /^HTTP\/1\.1 200/)
+    while (!socket.closed) await turn()
+    clock.advance(1_000)
+    await drained
+  })
+
   test('beyond maxConnections are closed and counted, and one that goes makes room for one', async () => {
     await using world = await startWorld({ config: { server: { ...plain, maxConnections: 16 } } })
     const sockets = await Promise.all(Array.from({ length: 16 }, () => openTo(world)))
