@@ -80,6 +80,8 @@ export async function probe(options: ProbeOptions): Promise<number> {
 const widest = 'skipped'.length
 const workspace = '/beta/security/securityCopilot/workspaces/default'
 const betweenTriesMs = 500
+/** Characters of an answer's body. */
+const mostShown = 1_000
 
 type Trust = Pick<Sending, 'ca' | 'serverName'>
 
@@ -103,8 +105,10 @@ async function areReady(url: URL, trust: Trust): Promise<Told> {
         const reply = await ask(url, replica, { ...trust, method: 'GET', headers: {} })
         if (reply.status === 200) return { address, ...ok('200') }
         const remedy =
-          'its log says why; run `doctor` in it: until one token from Entra and the keys of one issuer are there, it is not ready'
-        return { address, ...failed(`${reply.status} ${reply.body.trim()}`, remedy) }
+          reply.status === 503
+            ? 'its log says why; run `doctor` in it: until one token from Entra and the keys of one issuer are there, it is not ready'
+            : 'is --management-url the gateway’s port for management?'
+        return { address, ...failed(`${reply.status} ${reply.body.slice(0, mostShown).trim()}`, remedy) }
       } catch (error) {
         return { address, ...unreached(error) }
       }

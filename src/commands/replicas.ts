@@ -35,6 +35,8 @@ export interface Sending {
 export type Resolve = (hostname: string) => Promise<readonly Replica[]>
 
 const deadlineMs = 10_000
+/** In characters. No answer of a gateway's management is as long; what somebody else sends may never end. */
+const longestBody = 1024 * 1024
 
 /** What is wrong with an option that takes a URL, if anything. */
 export function mistakeInUrl(url: string, option = '--url'): string | undefined {
@@ -63,10 +65,21 @@ async function addressesOf(hostname: string): Promise<Replica[]> {
 }
 
 /** @throws it cannot be reached, or does not answer in time */
-export function ask(
+export async function ask(url: URL, replica: Replica, sending: Sending): Promise<Reply> {
+  const deadline = AbortSignal.timeout(deadlineMs)
+  try {
+    return await exchange(url, replica, sending, deadline)
+  } catch (error) {
+    if (deadline.aborted) throw new Error(`no whole answer within ${deadlineMs / 1000} s`, { cause: error })
+    throw error
+  }
+}
+
+function exchange(
   url: URL,
   { address, family }: Replica,
   { method, headers, ca, serverName }: Sending,
+  signal: AbortSignal,
 ): Promise<Reply> {
   // The name stays in the URL, for the certificate and `Host`; the connection goes to this one address.
   const toReplica: LookupFunction = (_hostname, { all }, found) => {
@@ -82,7 +95,7 @@ export function ask(
       headers,
       lookup: toReplica,
       agent: false,
-      signal: AbortSignal.timeout(deadlineMs),
+      signal,
       ...(ca === undefined ? {} : { ca, allowPartialTrustChain: true }),
       ...(serverName === undefined ? {} : { servername: serverName }),
     },
@@ -96,7 +109,11 @@ export function ask(
 async function readReply(response: IncomingMessage): Promise<Reply> {
   response.setEncoding('utf8')
   let body = ''
-  for await (const text of response) body += String(text)
+  for await (const text of response) {
+    body += String(text)
+    // Leaving the loop destroys the connection.
+    if (body.length > longestBody) throw new Error('the answer is longer than 1 MiB')
+  }
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,

@@ -214,6 +214,39 @@ describe('a gateway that is not as it should be', () => {
     assert.ok(!stdout.includes('\u001b'))
   })
 
+  test('and one that never ends its answer is not read to the end of the memory', async () => {
+    const chunk = 'a'.repeat(65_536)
+    using server = await startServer((_request, response) => {
+      response.writeHead(503)
+      const more = (): void => {
+        while (!response.destroyed && response.write(chunk));
+      }
+      response.on('drain', more)
+      more()
+    })
+    const { code, stdout } = await run(
+      ['probe', '--url', server.url, '--management-url', server.url, '--wait=0s'],
+      { entry },
+    )
+    assert.equal(code, 1)
+    assert.match(stdout, /^failed {3}ready: 1 of 1: 127\.0\.0\.1: the answer is longer than 1 MiB/)
+  })
+
+  test('and one that is not the port for management is told of as that', async () => {
+    using server = await startServer((_request, response) =>
+      response.writeHead(302, { location: 'http://192.0.2.1/' }).end('a'.repeat(5_000)),
+    )
+    const { code, stdout } = await run(
+      ['probe', '--url', server.url, '--management-url', server.url, '--wait=0s'],
+      { entry },
+    )
+    assert.equal(code, 1)
+    assert.match(
+      stdout,
+      /^failed {3}ready: .*: 302 a{1000}\. What to do: is --management-url the gateway’s port/,
+    )
+  })
+
   for (const [anonymous, identified, said] of [
     [200, 200, /without a token: 200 .*, and not 401.*What to do: no issuer may be of type anonymous/],
     [503, 503, /without a token: 503 .*What to do: the gateway’s log has the reason/],
