@@ -57,7 +57,10 @@ export async function probe(options: ProbeOptions): Promise<number> {
   function tell(step: string, { verdict, found, remedy }: Told): void {
     hasFailed ||= verdict === 'failed'
     const whatToDo = remedy === undefined ? '' : `. What to do: ${remedy}`
-    say(`${verdict.padEnd(widest)}  ${quoted(`${step}: ${found}${whatToDo}`)}`)
+    const line = `${step}: ${found}${whatToDo}`
+    // Whoever answers may repeat what was sent, and not every token looks like one.
+    const shown = token === undefined ? line : line.replaceAll(token, '[redacted]')
+    say(`${verdict.padEnd(widest)}  ${quoted(shown)}`)
   }
 
   const ready = await untilReady(new URL('/readyz', options.managementUrl), trust, options.wait)

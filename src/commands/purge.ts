@@ -16,7 +16,7 @@ import {
   type Reply,
   type Resolve,
 } from './replicas.ts'
-import { complain, say } from './terminal.ts'
+import { complain, quoted, say } from './terminal.ts'
 
 export interface PurgeOptions {
   readonly url: string
@@ -36,12 +36,12 @@ export async function purge(options: PurgeOptions): Promise<number> {
   try {
     const outcomes = await purgeReplicas(options)
     for (const { address, purged, said } of outcomes) {
-      if (purged === 'yes') say(`${address}  ${said}`)
-      else complain(`${address}  ${shortfalls[purged]}: ${said}`)
+      if (purged === 'yes') say(quoted(`${address}  ${said}`))
+      else complain(quoted(`${address}  ${shortfalls[purged]}: ${said}`))
     }
     return exitCodeOf(outcomes)
   } catch (error) {
-    complain(reasonOf(error))
+    complain(quoted(reasonOf(error)))
     return 1
   }
 }

@@ -253,15 +253,15 @@ describe('a gateway that is not as it should be', () => {
     [
       401,
       503,
-      /with a token: 503 \{"code":"tokenUnavailable"\} .*What to do: the gateway’s log has the reason.*`doctor`/,
+      /with a token: 503 \{"code":"tokenUnavailable","echo":"Bearer \[redacted\]"\} .*What to do: the gateway’s log has the reason.*`doctor`/,
     ],
     [401, 302, /with a token: 302 .*What to do: is --url the gateway’s port for callers/],
   ] as const) {
     test(`${anonymous} without a token and ${identified} with one are told`, async () => {
       using server = await startServer(({ url, headers }, response) => {
         const status = headers.authorization === undefined ? anonymous : identified
-        const body = '{"error":{"code":"tokenUnavailable"}}'
-        response.writeHead(url === '/readyz' ? 200 : status).end(body)
+        const error = { code: 'tokenUnavailable', echo: headers.authorization }
+        response.writeHead(url === '/readyz' ? 200 : status).end(JSON.stringify({ error }))
       })
       const program = startProgram(
         ['probe', '--url', server.url, '--management-url', server.url, '--token-file', '-'],
@@ -270,6 +270,7 @@ describe('a gateway that is not as it should be', () => {
       const { code, stdout } = await program.ended
       assert.equal(code, 1)
       assert.match(stdout, said)
+      assert.ok(!stdout.includes('opaque'))
     })
   }
 })
