@@ -48,7 +48,7 @@ const values: Record<string, Schema> = {
   files: {
     type: 'object',
     propertyNames: { pattern: '^[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?$' },
-    additionalProperties: anyObject,
+    additionalProperties: { type: 'object', minProperties: 1 },
   },
   tls: only({
     secretName: text,
@@ -136,7 +136,7 @@ const values: Record<string, Schema> = {
   topologySpreadConstraints: anyObjects,
   priorityClassName: text,
   env: { type: 'array', items: { type: 'object', required: ['name'] } },
-  volumes: anyObjects,
+  volumes: { type: 'array', items: { type: 'object', required: ['name'] } },
   volumeMounts: anyObjects,
   tests: only({ serverName: text }),
   extraObjects: { type: 'array', items: { anyOf: [text, anyObject] } },

@@ -29,12 +29,16 @@
 {{- if hasKey (dig "outbound" "proxyAuth" dict .config) "value" -}}
 {{- fail "config.outbound.proxyAuth.value would stand in a ConfigMap: put it into a Secret, mount it with files, and name it in config.outbound.proxyAuth.file" -}}
 {{- end -}}
-{{- range .root.Values.env -}}
-{{- if has .name (list "GATEWAY_CONFIG" "GATEWAY_LISTEN" "GATEWAY_MANAGEMENT_LISTEN") -}}
-{{- fail (printf "env has %s, which the chart goes by: write config.server.listen or config.server.management.listen" .name) -}}
+{{- if regexMatch "://[^/\\s]*@|rediss?://\\S*@" (toYaml .config) -}}
+{{- fail "config has a URL with credentials, which would stand in a ConfigMap: put them into a Secret, mount it with files, and name it (outbound.proxyAuth.file, cache.shared.auth)" -}}
 {{- end -}}
-{{- if and .value (or (regexMatch "SECRET|PASSWORD" .name) (regexMatch "//[^/]*@" (toString .value))) -}}
+{{- range .root.Values.env -}}
+{{- if and .value (or (regexMatch "(?i)SECRET|PASSWORD" .name) (regexMatch "//[^/]*@" (toString .value))) -}}
 {{- fail (printf "env has %s, and in it a secret that whoever may read the pod reads, too: mount it from a Secret with files, and name the file in config" .name) -}}
+{{- end -}}
+{{- $key := get (dict "GATEWAY_CONFIG" "config" "GATEWAY_LISTEN" "config.server.listen" "GATEWAY_MANAGEMENT_LISTEN" "config.server.management.listen" "GATEWAY_GRAPH_ENDPOINT" "config.graph.endpoint" "GATEWAY_REDIS_URL" "config.cache.shared.url" "HTTPS_PROXY" "config.outbound.proxy") (upper .name) -}}
+{{- if $key -}}
+{{- fail (printf "env has %s, of which Services and network policies would not know: write %s" .name $key) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -63,6 +67,11 @@
 {{- fail (printf "files.%s has %d sources (%s), and a volume has one. Maps of several values files are merged: leave the other one out of its file" $name (len $volume) (keys $volume | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- end -}}
+{{- range $values.volumes -}}
+{{- if or (has .name (list "config" "tls" "api-server" "federated-token")) (hasPrefix "file-" .name) -}}
+{{- fail (printf "volumes has %s: this name is taken by the chart" .name) -}}
+{{- end -}}
+{{- end -}}
 {{- if kindIs "map" .config.server.tls -}}
 {{- if include "session-gateway.tlsSecretName" .root -}}
 {{- $mounted = append $mounted "tls" -}}
@@ -71,6 +80,9 @@
 {{- end -}}
 {{- else if include "session-gateway.tlsSecretName" .root -}}
 {{- fail "tls names a certificate, and config.server.tls is off: remove one of them" -}}
+{{- end -}}
+{{- range $values.volumeMounts -}}
+{{- $mounted = append $mounted (trimPrefix "/etc/session-gateway/" (toString .mountPath) | splitList "/" | first) -}}
 {{- end -}}
 {{- range regexFindAll "/etc/session-gateway/[^/\\s\"']+/" (toYaml .config) -1 | uniq -}}
 {{- $name := . | trimPrefix "/etc/session-gateway/" | trimSuffix "/" -}}
@@ -119,7 +131,7 @@
 {{- $cache := include "session-gateway.mebibytes" (dig "cache" "memory" "128MiB" $.config) | int64 -}}
 {{- $needed := add1 (div (mul $cache 100 2) 60) | max 256 -}}
 {{- if lt $limit $needed -}}
-{{- fail (printf "resources.limits.memory is %s, and config.cache.memory (%d MiB) needs %dMi at least: raise the limit, or lower the cache" . $cache $needed) -}}
+{{- fail (printf "resources.limits.memory is %s, and config.cache.memory (%d MiB) needs %dMi at least: raise the limit, or lower the cache" (include "session-gateway.number" .) $cache $needed) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

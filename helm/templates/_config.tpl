@@ -51,24 +51,42 @@
 {{- define "session-gateway.asksApiServer" -}}
 {{- $folder := "/var/run/secrets/kubernetes.io/serviceaccount" -}}
 {{- range $name, $issuer := (include "session-gateway.config" . | fromYaml).issuers -}}
-{{- if and (eq $issuer.type "kubernetes") (hasPrefix $folder (default $folder $issuer.tokenFile)) -}}{{ $name }} {{ end -}}
+{{- if and (eq $issuer.type "kubernetes") (or (hasPrefix $folder (default $folder $issuer.tokenFile)) (hasPrefix $folder (default $folder $issuer.caFile))) -}}{{ $name }} {{ end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* A name if an issuer has its tokens reviewed. */}}
+{{/* Whether an issuer of type kubernetes is this cluster, and not another, whose API server is named. */}}
+{{- define "session-gateway.isThisCluster" -}}
+{{- if and (eq .type "kubernetes") (or (not .apiServer) (regexMatch "^https://kubernetes\\.default([.:/]|$)" .apiServer)) -}}yes{{- end -}}
+{{- end -}}
+
+{{/* A name if an issuer has its tokens reviewed here. */}}
 {{- define "session-gateway.reviewsTokens" -}}
 {{- range $name, $issuer := (include "session-gateway.config" . | fromYaml).issuers -}}
-{{- if and (eq $issuer.type "kubernetes") (hasKey $issuer "tokenReview") -}}{{ $name }} {{ end -}}
+{{- if and (include "session-gateway.isThisCluster" $issuer) (hasKey $issuer "tokenReview") -}}{{ $name }} {{ end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* The audience of the first issuer of type kubernetes: what a pod's projected token is made for. */}}
+{{/* The audience of the first issuer that is this cluster: what a pod's projected token is made for. */}}
 {{- define "session-gateway.audience" -}}
 {{- $audiences := list -}}
 {{- range $name, $issuer := (include "session-gateway.config" . | fromYaml).issuers -}}
-{{- if eq $issuer.type "kubernetes" -}}{{- $audiences = append $audiences $issuer.audience -}}{{- end -}}
+{{- if include "session-gateway.isThisCluster" $issuer -}}{{- $audiences = append $audiences $issuer.audience -}}{{- end -}}
 {{- end -}}
 {{- first $audiences -}}
+{{- end -}}
+
+{{/* Something if the chart is to project the token of a federated credential: not where a value mounts it, as SPIFFE's. */}}
+{{- define "session-gateway.projectsIdentity" -}}
+{{- $credential := (include "session-gateway.config" . | fromYaml).identity.credential -}}
+{{- $isMounted := .Values.identity.webhook -}}
+{{- $paths := list -}}
+{{- range $name, $_ := .Values.files -}}{{- $paths = append $paths (printf "/etc/session-gateway/%s" $name) -}}{{- end -}}
+{{- range .Values.volumeMounts -}}{{- $paths = append $paths (toString .mountPath) -}}{{- end -}}
+{{- range $paths -}}
+{{- $isMounted = or $isMounted (hasPrefix (printf "%s/" (trimSuffix "/" .)) (default "" $credential.tokenFile)) -}}
+{{- end -}}
+{{- if and (eq $credential.type "federated") (not $isMounted) -}}yes{{- end -}}
 {{- end -}}
 
 {{- define "session-gateway.pods" -}}

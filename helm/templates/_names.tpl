@@ -39,8 +39,8 @@
 
 {{/* Of a Deployment they can never change: everything that may is left to the labels below. */}}
 {{- define "session-gateway.releaseLabels" -}}
-app.kubernetes.io/name: {{ include "session-gateway.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "session-gateway.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "session-gateway.selectorLabels" -}}
@@ -60,8 +60,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 
 {{- define "session-gateway.metadata" -}}
-name: {{ include "session-gateway.fullname" . }}
-namespace: {{ .Release.Namespace }}
+name: {{ include "session-gateway.fullname" . | quote }}
+namespace: {{ .Release.Namespace | quote }}
 labels:
   {{- include "session-gateway.labels" . | nindent 2 }}
 {{- end -}}
@@ -81,7 +81,7 @@ labels:
 {{- with concat .Values.global.imagePullSecrets .Values.image.pullSecrets | uniq -}}
 imagePullSecrets:
 {{- range . }}
-  - name: {{ if kindIs "map" . }}{{ .name }}{{ else }}{{ . }}{{ end }}
+  - name: {{ if kindIs "map" . }}{{ .name | quote }}{{ else }}{{ . | quote }}{{ end }}
 {{- end }}
 {{- end -}}
 {{- end -}}

@@ -62,7 +62,10 @@ describe('Services', () => {
 describe('routes from outside', () => {
   it('lead to the port of callers, which links to next pages begin with', () => {
     const { rules } = only(everything, 'HTTPRoute')['spec']
-    assert.deepEqual(rules[0].backendRefs, [{ name: 'sessions', port: 8443 }])
+    // What the API server fills in stands there, or Argo CD would see a difference for ever.
+    assert.deepEqual(rules[0].backendRefs, [
+      { group: '', kind: 'Service', name: 'sessions', port: 8443, weight: 1 },
+    ])
     const { spec } = only(everything, 'Ingress')
     for (const rule of spec.rules) {
       assert.deepEqual(rule.http.paths[0].backend, { service: { name: 'sessions', port: { name: 'https' } } })
@@ -110,6 +113,40 @@ describe('network policies', () => {
     const proxied = only(await render({ case: 'certificate' }), 'NetworkPolicy')['spec']
     assert.deepEqual(portsOf(proxied.egress), [[53, 53], [443, 6443], [9090], [3128], [5353, 5353]])
     assert.deepEqual(proxied.egress[3].to, [{ ipBlock: { cidr: '192.0.2.0/28' } }])
+  })
+
+  const elsewhere = {
+    graph: { endpoint: 'https://graph.example:8444' },
+    issuers: {
+      other: { type: 'kubernetes', audience: 'other', apiServer: 'https://other.example:16443' },
+      partner: { type: 'oidc', issuer: 'https://partner.example:9443/realms/a', audience: 'a' },
+      address: { type: 'oidc', issuer: 'https://[2001:db8::1]:9443', audience: 'a' },
+    },
+  }
+
+  it('let out to the ports that URLs of the configuration have', async () => {
+    const policy = only(await render({ values: { config: elsewhere } }), 'NetworkPolicy')['spec']
+    assert.deepEqual(portsOf(policy.egress)[1], [443, 6443, 8444, 9443, 16_443])
+
+    const values = { config: elsewhere, networkPolicy: { cilium: { enabled: true } } }
+    const { egress } = only(await render({ values }), 'CiliumNetworkPolicy')['spec']
+    const rule = egress.find((each: object) => 'toFQDNs' in each)
+    assert.deepEqual(
+      rule.toFQDNs.map(({ matchName }: { matchName: string }) => matchName),
+      ['graph.example', 'login.microsoftonline.com', 'other.example', 'partner.example'],
+    )
+    assert.deepEqual(
+      rule.toPorts[0].ports.map(({ port }: { port: string }) => port),
+      ['443', '8444', '9443', '16443'],
+    )
+  })
+
+  it('without ports for https have no rule for it: one without ports would be for all', async () => {
+    for (const httpsPorts of [[], null]) {
+      const values = { networkPolicy: { egress: { httpsPorts } } }
+      const { egress } = only(await render({ values }), 'NetworkPolicy')['spec']
+      assert.deepEqual(portsOf(egress), [[53, 53], [9090]])
+    }
   })
 
   it('let out to the metadata service where a managed identity was said to be meant', async () => {
@@ -198,6 +235,30 @@ describe('extra objects', () => {
     assert.equal(only(everything, 'ConfigMap', 'gw-second-note')['data'].note, 'from a map')
   })
 })
+
+describe('names that YAML takes for numbers', () => {
+  it('are texts all the same', async () => {
+    const autoscaling = { enabled: true }
+    const tls = { secretName: '0123', certManager: { issuerRef: { name: 'a' } } }
+    const own = { serviceAccount: { name: '12' }, image: { pullSecrets: ['12'] }, priorityClassName: '1e3' }
+    for (const overrides of [{}, { fullnameOverride: '1234', nameOverride: '0x12' }]) {
+      const values = { ...overrides, ...own, autoscaling, tls, ingress: { className: 'on' } }
+      for (const name of ['minimal', 'everything']) {
+        const manifests = await render({ case: name, release: '1e3', namespace: '1234', values })
+        for (const { kind, metadata, spec } of manifests) assertNamesAreTexts({ kind, metadata, spec }, kind)
+      }
+    }
+  })
+})
+
+function assertNamesAreTexts(node: unknown, path: string): void {
+  if (typeof node !== 'object' || node === null) return
+  for (const [key, value] of Object.entries(node)) {
+    const isName = /^(?:name|namespace|\w+Name|app\.kubernetes\.io\/.*|dnsNames)$/.test(key)
+    if (isName && typeof value !== 'object') assert.equal(typeof value, 'string', `${path}.${key}: ${value}`)
+    assertNamesAreTexts(value, `${path}.${key}`)
+  }
+}
 
 describe('values of several teams', () => {
   it('are put together, rule by rule', async () => {

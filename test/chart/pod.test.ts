@@ -230,6 +230,55 @@ describe('tokens that the chart projects', () => {
     })
   })
 
+  const remote = {
+    type: 'kubernetes',
+    audience: 'elsewhere',
+    apiServer: 'https://elsewhere.example:6443',
+    tokenFile: '/etc/session-gateway/remote/token',
+  }
+
+  it('leave alone what a volume brings, such as a token of SPIFFE', async () => {
+    const credential = { type: 'federated', tokenFile: '/run/spiffe/jwt' }
+    const volume = {
+      volumes: [{ name: 'spiffe', csi: { driver: 'csi.spiffe.io', readOnly: true } }],
+      volumeMounts: [{ name: 'spiffe', mountPath: '/run/spiffe', readOnly: true }],
+    }
+    const inFiles = { ...credential, tokenFile: '/etc/session-gateway/spiffe/jwt' }
+    for (const values of [
+      { ...volume, config: { identity: { credential } } },
+      { files: { spiffe: { secret: { secretName: 'jwt' } } }, config: { identity: { credential: inFiles } } },
+    ]) {
+      const manifests = await render({ values })
+      assert.equal(tokensOf(podOf(manifests)).length, 1)
+      const paths = podOf(manifests).containers[0].volumeMounts.map(({ mountPath }: Manifest) => mountPath)
+      assert.equal(new Set(paths).size, paths.length)
+    }
+  })
+
+  it('come with the authority of the API server wherever that is read', async () => {
+    const files = { remote: { secret: { secretName: 'remote' } } }
+    const issuers = { cluster: { tokenFile: '/etc/session-gateway/remote/token' } }
+    const [pod] = podsIn(await render({ values: { files, config: { issuers } } }))
+    assert.ok(pod.volumes.some(({ name }: Manifest) => String(name) === 'api-server'))
+  })
+
+  it('for helm test are for this cluster, whichever other is named before it', async () => {
+    const files = { remote: { secret: { secretName: 'remote' } } }
+    const caFile = '/etc/session-gateway/remote/ca.crt'
+    const issuers = { another: { ...remote, caFile, tokenReview: {} } }
+    const manifests = await render({ values: { files, config: { issuers } } })
+    assert.deepEqual(tokensOf(only(manifests, 'Pod')['spec']), [
+      { path: 'token', audience: 'session-gateway', expirationSeconds: 600 },
+    ])
+    // And the reviews of the other are no right in this one.
+    assert.equal(has(manifests, 'ClusterRole'), false)
+
+    const own = { cluster: { apiServer: 'https://kubernetes.default.svc', tokenReview: {} } }
+    const named = await render({ values: { config: { issuers: own } } })
+    assert.equal(tokensOf(only(named, 'Pod')['spec']).length, 1)
+    assert.equal(has(named, 'ClusterRole'), true)
+  })
+
   it('for helm test is one of its own, and no key of the certificate comes with it', () => {
     const probe = only(rendered.get('minimal') ?? [], 'Pod')
     assert.deepEqual(tokensOf(probe['spec']), [

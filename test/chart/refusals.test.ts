@@ -81,9 +81,35 @@ const mistakes: readonly Mistake[] = [
     sentence: /env has HTTPS_PROXY, and in it a secret/,
   },
   {
+    what: 'a client secret in a variable in lower case',
+    values: { env: [{ name: 'azure_client_secret', value: 'hunter2' }] },
+    sentence: /env has azure_client_secret, and in it a secret/,
+  },
+  ...[
+    { outbound: { proxy: 'http://user:hunter2@proxy:3128' } },
+    { issuers: { partner: { type: 'oidc', issuer: 'https://user:hunter2@a.example', audience: 'a' } } },
+    { cache: { shared: { url: 'rediss://user:hunter2@redis', keysFile: '/run/keys' } } },
+    { cache: { shared: { cluster: ['rediss://:hun/ter2@redis'], keysFile: '/run/keys' } } },
+  ].map((config) => ({
+    what: `credentials in a URL of ${Object.keys(config).join()}`,
+    values: { config },
+    sentence: /config has a URL with credentials, which would stand in a ConfigMap/,
+  })),
+  ...[
+    ['HTTPS_PROXY', 'outbound\\.proxy'],
+    ['https_proxy', 'outbound\\.proxy'],
+    ['GATEWAY_REDIS_URL', 'cache\\.shared\\.url'],
+    ['GATEWAY_GRAPH_ENDPOINT', 'graph\\.endpoint'],
+  ].map(([name, key]) => ({
+    what: `${name}, of which network policies would not know`,
+    values: { env: [{ name, value: 'https://a.example' }] },
+    sentence: new RegExp(`env has ${name}, of which .* would not know: write config\\.${key}`),
+  })),
+  {
     what: 'a variable that moves a port away from its Service',
     values: { env: [{ name: 'GATEWAY_LISTEN', value: ':1' }] },
-    sentence: /env has GATEWAY_LISTEN, which the chart goes by: write config\.server\.listen/,
+    sentence:
+      /env has GATEWAY_LISTEN, of which Services and network policies would not know: write config\.server\.listen/,
   },
   {
     what: 'no word about TLS',
@@ -117,9 +143,14 @@ const mistakes: readonly Mistake[] = [
     sentence: /files\.identity has 2 sources \(csi, secret\), and a volume has one/,
   },
   {
-    what: 'a file from nowhere',
-    values: { files: { identity: {} } },
-    sentence: /files\.identity has 0 sources/,
+    what: 'files from nowhere',
+    values: { files: { ca: {} } },
+    sentence: /files[./]ca/,
+  },
+  {
+    what: 'a volume under a name of the chart',
+    values: { volumes: [{ name: 'file-ca', emptyDir: {} }] },
+    sentence: /volumes has file-ca: this name is taken by the chart/,
   },
   {
     what: 'a route, and no word about who is in front',
@@ -179,6 +210,11 @@ const mistakes: readonly Mistake[] = [
     sentence: /resources\.limits\.memory: "640MB" is not a quantity such as 640Mi or 1Gi/,
   },
   {
+    what: 'a limit in bytes that is too small',
+    values: { resources: { limits: { memory: 268_435_456 } } },
+    sentence: /resources\.limits\.memory is 268435456, and config\.cache\.memory/,
+  },
+  {
     what: 'a value that there is not',
     values: { replicaCount: 3 },
     sentence:
@@ -215,6 +251,24 @@ describe('what the chart refuses', () => {
       }
     })
   }
+
+  it('no limit that is large enough, whatever it is written in', async () => {
+    for (const memory of [1_073_741_824, '1073741824', '1e9', '0.5Gi', '1Pi', '1073741824000m']) {
+      const { status, stderr } = await template({ values: { resources: { limits: { memory } } } })
+      assert.equal(status, 0, `${memory}: ${stderr}`)
+    }
+  })
+
+  it('no file that a volume of one’s own has', async () => {
+    const { status, stderr } = await template({
+      values: {
+        config: { outbound: { caFile: '/etc/session-gateway/ca/ca.crt' } },
+        volumes: [{ name: 'ca', configMap: { name: 'ca' } }],
+        volumeMounts: [{ name: 'ca', mountPath: '/etc/session-gateway/ca' }],
+      },
+    })
+    assert.equal(status, 0, stderr)
+  })
 
   it('nothing that is meant: TLS that ends in front, a managed identity, a variable from a Secret', async () => {
     const secretKeyRef = { name: 'log', key: 'level' }
