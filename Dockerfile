@@ -33,7 +33,8 @@ ENV NODE_ENV=production NODE_OPTIONS=--max-old-space-size-percentage=60
 # Where authorities of your own may be mounted. Without the folder Node complains at each start.
 WORKDIR /etc/ssl/certs
 WORKDIR /app
-COPY package.json ./
+# Readable for every user, whatever the umask of the clone.
+COPY --chmod=0644 package.json ./
 COPY --from=build /build/dist ./
 USER 65532:65532
 EXPOSE 8443 9090

@@ -5,6 +5,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
+  chmodSync,
   copyFileSync,
   cpSync,
   globSync,
@@ -103,12 +104,22 @@ function build(): void {
     'BUILD_IMAGE=localhost/build-base',
     '--build-arg',
     `REVISION=${revision}`,
-    projectFolder,
+    sources(),
   ])
   const container = buildah('from', 'localhost/session-gateway')
   const { OCIv1 } = JSON.parse(buildah('inspect', container))
   const image: Image = { root: buildah('mount', container), config: OCIv1.config, history: OCIv1.history }
   writeFileSync(built, JSON.stringify(image, null, 2))
+}
+
+/** What the build is given, as in a clone made with the umask 077. */
+function sources(): string {
+  const clone = join(folder, 'clone')
+  for (const path of [...globSync(inputs, { cwd: projectFolder }), 'LICENSE']) {
+    cpSync(join(projectFolder, path), join(clone, path))
+    chmodSync(join(clone, path), 0o600)
+  }
+  return clone
 }
 
 function makeBases(): void {

@@ -74,6 +74,12 @@ describe('the image', () => {
     }
   })
 
+  it('can be read by any user in it, though its sources were somebody’s alone', () => {
+    for (const path of filesBelow(app)) {
+      assert.deepEqual([lstatSync(join(app, path)).mode & 0o044, path], [0o044, path])
+    }
+  })
+
   it('has nothing of the emulator, and the packages that its bill of materials and its licences name, no other', () => {
     assert.ok(bundled.includes('src/gateway.ts') && bundled.length > 300)
     assert.deepEqual(
