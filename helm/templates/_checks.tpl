@@ -111,6 +111,13 @@
 {{- if and $values.podMonitor.enabled $values.networkPolicy.ingress.enabled (not $values.networkPolicy.ingress.managementFrom) -}}
 {{- fail "podMonitor is on, and networkPolicy.ingress.managementFrom lets no Prometheus in: name its pods there, such as [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: monitoring } } }]" -}}
 {{- end -}}
+{{- if and $values.networkPolicy.cilium.enabled $values.networkPolicy.egress.enabled -}}
+{{- range $key := list "redisTo" "proxyTo" "extra" -}}
+{{- if get $values.networkPolicy.egress $key -}}
+{{- fail (printf "networkPolicy.egress.%s is of a NetworkPolicy, and with networkPolicy.cilium.enabled there is none for egress, so it would narrow and open nothing: remove one of them; more rules for Cilium are in networkPolicy.cilium.extra" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if eq (include "session-gateway.port" .root) (include "session-gateway.managementPort" .root) -}}
 {{- fail "config.server.listen and config.server.management.listen have the same port: callers must not reach the management port" -}}
 {{- end -}}

@@ -184,6 +184,12 @@ const mistakes: readonly Mistake[] = [
     sentence: /podMonitor is on, and networkPolicy\.ingress\.managementFrom lets no Prometheus in/,
   },
   {
+    what: 'a place of Redis that Cilium would not be told',
+    case: 'shared-cache',
+    values: { networkPolicy: { cilium: { enabled: true } } },
+    sentence: /networkPolicy\.egress\.redisTo is of a NetworkPolicy, .* it would narrow and open nothing/,
+  },
+  {
     what: 'one port for callers and management',
     values: { config: { server: { listen: ':9090' } } },
     sentence: /have the same port: callers must not reach the management port/,
