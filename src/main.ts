@@ -157,6 +157,10 @@ program
   .option('--token-file <file>', 'a token of any caller; "-" is standard input')
   .option(...caFile)
   .option(...serverName)
+  .option(
+    '--management-ca-file <file>',
+    'the same for the management port, where it has a certificate of its own',
+  )
   .option('--wait <duration>', 'how long it may take until every replica is ready', parseWait, 30_000)
   .addHelpText(
     'after',

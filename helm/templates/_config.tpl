@@ -47,6 +47,19 @@
 {{- kindIs "map" (include "session-gateway.config" . | fromYaml).server.management.tls | ternary "https" "http" -}}
 {{- end -}}
 
+{{/* The certificate of the management port, where it is one of its own in a Secret of `files`: what of it, and as what. */}}
+{{- define "session-gateway.managementCertificate" -}}
+{{- $tls := (include "session-gateway.config" . | fromYaml).server.management.tls -}}
+{{- $file := kindIs "map" $tls | ternary $tls dict | dig "certFile" "" -}}
+{{- $folder := dir $file -}}
+{{- $secret := dig (base $folder) "secret" dict .Values.files -}}
+{{- if and (eq (dir $folder) "/etc/session-gateway") $secret.secretName -}}
+{{- $key := base $file -}}
+{{- range $secret.items -}}{{- if eq .path (base $file) -}}{{- $key = .key -}}{{- end -}}{{- end -}}
+{{- dict "secretName" $secret.secretName "key" $key "path" (base $file) | toYaml -}}
+{{- end -}}
+{{- end -}}
+
 {{/* A name if the gateway reads the pod's own token, to ask the API server for keys. */}}
 {{- define "session-gateway.asksApiServer" -}}
 {{- $folder := "/var/run/secrets/kubernetes.io/serviceaccount" -}}

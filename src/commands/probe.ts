@@ -30,6 +30,8 @@ export interface ProbeOptions {
   readonly caFile?: string
   /** The name that the certificate must have, where that is not the one of the URL. */
   readonly serverName?: string
+  /** Certificates to trust on the management port, whose certificate then has the name of its URL. */
+  readonly managementCaFile?: string
   /** How long it may take until every replica is ready, in milliseconds. */
   readonly wait: number
 }
@@ -45,14 +47,17 @@ export function mistakeIn({ url, managementUrl, serverName }: ProbeOptions): str
 export async function probe(options: ProbeOptions): Promise<number> {
   let token: string | undefined
   let ca: string | undefined
+  let managementCa: string | undefined
   try {
     token = await readToken(options.tokenFile)
     ca = await readText(options.caFile)
+    managementCa = await readText(options.managementCaFile)
   } catch (error) {
     complain(`error: ${quoted(reasonOf(error))}`)
     return 2
   }
   const trust = { ca, serverName: options.serverName }
+  const managementTrust = managementCa === undefined ? trust : { ca: managementCa }
   let hasFailed = false
   function tell(step: string, { verdict, found, remedy }: Told): void {
     hasFailed ||= verdict === 'failed'
@@ -63,7 +68,7 @@ export async function probe(options: ProbeOptions): Promise<number> {
     say(`${verdict.padEnd(widest)}  ${quoted(shown)}`)
   }
 
-  const ready = await untilReady(new URL('/readyz', options.managementUrl), trust, options.wait)
+  const ready = await untilReady(new URL('/readyz', options.managementUrl), managementTrust, options.wait)
   tell('ready', ready)
   if (ready.verdict === 'failed') {
     for (const step of ['without a token', 'with a token']) tell(step, skipped('it needs one that is ready'))

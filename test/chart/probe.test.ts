@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { builtProgram, run } from '../commands/program.ts'
 import { sharedWorld } from '../security/wire.ts'
-import { cases, type Manifest, render } from './render.ts'
+import { cases, configIn, type Manifest, only, render } from './render.ts'
 
 const entry = builtProgram()
 
@@ -16,6 +16,18 @@ function argumentsOf(manifests: readonly Manifest[]): readonly string[] {
 
 function optionOf(args: readonly string[], name: string): string | undefined {
   return args.find((arg) => arg.startsWith(`--${name}=`))?.slice(`--${name}=`.length)
+}
+
+/** What is in a file of a pod: the Secret, and its key. */
+function contentOf(pod: Manifest['spec'], file: string): string {
+  const mount = pod.containers[0].volumeMounts.find(({ mountPath }: Manifest) =>
+    file.startsWith(`${String(mountPath)}/`),
+  )
+  const { secret } = pod.volumes.find(({ name }: Manifest) => name === mount.name)
+  const path = file.slice(mount.mountPath.length + 1)
+  const key = secret.items?.find((item: Manifest) => item['path'] === path)?.key ?? path
+  assert.ok(secret.items === undefined || secret.items.length === 1, 'and not its key')
+  return `${secret.secretName}/${key}`
 }
 
 describe('helm test', () => {
@@ -41,6 +53,18 @@ describe('helm test', () => {
       }
     })
 
+    test(`trusts on each port the certificate that it has: ${name}`, async () => {
+      const manifests = await render({ case: name })
+      const { tls } = configIn(manifests, name === 'everything' ? 'sessions' : undefined).server.management
+      const [gateway, probe] = ['Deployment', 'Pod'].map((kind) => only(manifests, kind)['spec'])
+      const trusted = optionOf(argumentsOf(manifests), 'management-ca-file')
+      if (typeof tls !== 'object' || tls.certFile === '/etc/session-gateway/tls/tls.crt') {
+        assert.equal(trusted, undefined)
+        return
+      }
+      assert.equal(contentOf(probe, String(trusted)), contentOf(gateway.template.spec, tls.certFile))
+    })
+
     test(`gives arguments that the program takes: ${name}`, async () => {
       const { folder, port, gateway } = world()
       const token = join(folder, 'probe.token')
@@ -50,6 +74,7 @@ describe('helm test', () => {
         'management-url': `https://localhost:${gateway.managementAddress.port}`,
         'token-file': token,
         'ca-file': join(folder, 'tls.crt'),
+        'management-ca-file': join(folder, 'tls.crt'),
         'server-name': 'gateway.example',
       }
       const [command = '', ...options] = argumentsOf(await render({ case: name }))

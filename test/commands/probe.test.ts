@@ -57,6 +57,15 @@ describe('session-gateway probe', () => {
     )
   })
 
+  test('a certificate of the management port alone is trusted there, for the name of its URL, and not by callers', async () => {
+    const own = ['--management-ca-file', join(world().folder, 'ca.pem')]
+    const others = await probe([...own, '--ca-file', '/dev/null', '--server-name', 'other.example'])
+    assert.equal(others.code, 1)
+    assert.match(others.stdout, /^ok {7}ready: .*\nfailed {3}without a token: /)
+    const { code, stdout } = await probe(['--management-ca-file', '/dev/null'])
+    assert.deepEqual([code, stdout.split(':')[0]], [1, 'failed   ready'])
+  })
+
   test('a token that is not believed is told what it says of itself, and is not shown', async () => {
     const token = await world().emulator.issuer.serviceAccountToken({
       namespace: 'soc',
@@ -130,7 +139,7 @@ describe('session-gateway probe', () => {
   })
 
   test('a file that cannot be read is named, and exits with 2', async () => {
-    for (const option of ['--token-file', '--ca-file']) {
+    for (const option of ['--token-file', '--ca-file', '--management-ca-file']) {
       const { code, stdout, stderr } = await probe([option, '/nowhere'])
       assert.deepEqual([code, stdout], [2, ''])
       assert.match(stderr, /^error: ENOENT.*\/nowhere/)
