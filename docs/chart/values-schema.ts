@@ -74,6 +74,8 @@ const values: Record<string, Schema> = {
     pullPolicy: { enum: ['Always', 'IfNotPresent', 'Never'] },
     pullSecrets: { type: 'array', items: { anyOf: [text, anyObject] } },
   }),
+  // The condition by which a chart around this one has it or not; Helm passes it on.
+  enabled: flag,
   // A chart around this one puts there what it likes.
   global: {
     type: 'object',

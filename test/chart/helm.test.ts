@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile } from 'node:fs/promises'
+import { cp, mkdtempDisposable, readdir, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { stale } from '../../docs/generate.ts'
@@ -8,7 +9,7 @@ import { parse } from 'yaml'
 import { documentedValues } from '../../docs/chart/values.ts'
 import { isOfTheChart } from '../../docs/chart/values-schema.ts'
 import { helmVersions } from '../world/helm.ts'
-import { cases, chart, run, template } from './render.ts'
+import { cases, chart, podsIn, render, run, template } from './render.ts'
 
 describe('the chart and Helm', () => {
   for (const version of helmVersions) {
@@ -49,6 +50,32 @@ describe('the chart and Helm', () => {
       }
     })
   }
+
+  it('goes into a larger chart, which turns it on or off and gives it what is of all', async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'session-gateway-chart-'))
+    await cp(chart, join(folder.path, 'charts/session-gateway'), { recursive: true })
+    const minimal = parse(await readFile(join(chart, 'ci/minimal-values.yaml'), 'utf8'))
+    const dependency = {
+      name: 'session-gateway',
+      version: packageJson.version,
+      condition: 'session-gateway.enabled',
+    }
+    const larger = { apiVersion: 'v2', name: 'larger', version: '1.0.0', dependencies: [dependency] }
+    await writeFile(join(folder.path, 'Chart.yaml'), JSON.stringify(larger))
+    for (const version of helmVersions) {
+      for (const enabled of [true, false]) {
+        const podSecurityContext = { runAsUser: null }
+        const own = { ...minimal, enabled, podSecurityContext }
+        const values = { 'session-gateway': own, global: { imageRegistry: 'mirror.example' } }
+        const manifests = await render({ helm: version, chart: folder.path, case: 'none', values })
+        const [pod] = podsIn(manifests)
+        assert.equal(pod !== undefined, enabled)
+        if (!enabled) continue
+        assert.match(pod.containers[0].image, /^mirror\.example\//)
+        assert.equal('runAsUser' in pod.securityContext, false)
+      }
+    }
+  })
 
   it('asks nothing of the cluster and of chance while it is rendered', async () => {
     for (const content of await templates()) {
