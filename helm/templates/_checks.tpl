@@ -94,6 +94,11 @@
 
 {{- define "session-gateway.checkEdges" -}}
 {{- $values := .root.Values -}}
+{{- range $label, $_ := $values.podLabels -}}
+{{- if hasKey (include "session-gateway.selectorLabels" $.root | fromYaml) $label -}}
+{{- fail (printf "podLabels has %s, by which pods of this release are found: leave it out" $label) -}}
+{{- end -}}
+{{- end -}}
 {{- range $edge := list "httpRoute" "ingress" -}}
 {{- if and (get $values $edge).enabled (not (hasKey $.config.server "trustedProxies")) -}}
 {{- fail (printf "%s is on, so somebody is in front of the gateway: name in config.server.trustedProxies whose X-Forwarded-For is believed, such as [10.0.0.0/8]; [] is nobody, and audit records then name the proxy" $edge) -}}

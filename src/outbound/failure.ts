@@ -24,7 +24,10 @@ export class OutboundFailure extends Error {
     // Node advises on flags of Node, which is not how this program is set up.
     const cause =
       options?.cause instanceof Error ? `: ${options.cause.message.split('; if the root CA', 1)[0]}` : ''
-    const remedy = kind === 'tls_certificate_error' ? '. A private authority is given in outbound.caFile' : ''
+    const remedy =
+      kind === 'tls_certificate_error'
+        ? '. A private authority is given in outbound.caFile, a cluster’s in issuers.<name>.caFile'
+        : ''
     super(`${origin}: ${kind.replaceAll('_', ' ')}${cause}${remedy}`, options)
     this.kind = kind
   }

@@ -153,6 +153,11 @@ const mistakes: readonly Mistake[] = [
     sentence: /volumes has file-ca: this name is taken by the chart/,
   },
   {
+    what: 'a label by which pods are found',
+    values: { podLabels: { 'app.kubernetes.io/component': 'x' } },
+    sentence: /podLabels has app\.kubernetes\.io\/component, by which pods of this release are found/,
+  },
+  {
     what: 'a route, and no word about who is in front',
     values: edge,
     sentence:
