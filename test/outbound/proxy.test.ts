@@ -128,7 +128,7 @@ test('a proxy whose own certificate is not trusted is told nothing, credentials 
   })
   await assert.rejects(elsewhere.send(asking(`https://${name}`)), {
     ...ofKind('tls_certificate_error'),
-    message: new RegExp(`^the proxy ${proxy.url}, asked for ${name}:443: .*outbound\\.caFile$`),
+    message: new RegExp(`^the proxy ${proxy.url}, asked for ${name}:443: .*outbound\\.caFile, `),
   })
   assert.deepEqual(proxy.asked, [])
   // By its address, which the certificate names as well, it would be trusted.

@@ -32,6 +32,8 @@ for (const [what, start] of Object.entries(servers)) {
             ...(emulator === undefined ? {} : { emulator }),
             entry: builtProgram(),
             config: {
+              // A thousand at once keep this process, which reads the records, from reading them.
+              audit: { stallAfter: '10s' },
               cache: { shared: { ...shared, keysFile, timeout: '2s' } },
               access: {
                 readers: { callers: [{ issuer: 'oidc', subject: 'reader' }], workspaces: ['*'] },

@@ -58,7 +58,10 @@ describe('/metrics', () => {
     assert.ok(!text.includes('CANARY'))
     const own = text.split('\n').filter((line) => line.startsWith(prefix))
     const labels = new Set(own.flatMap((line) => [...line.matchAll(/[{,](\w+)="/g)].map(([, name]) => name)))
-    assert.deepEqual(labels, new Set(['cache', 'issuer', 'le', 'outcome', 'result', 'status']))
+    assert.deepEqual(
+      labels,
+      new Set(['cache', 'code', 'issuer', 'le', 'outcome', 'result', 'setting', 'status']),
+    )
   })
 
   test('has what docs/reference/operations.md lists, and nothing else of its own', async () => {
