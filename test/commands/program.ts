@@ -34,7 +34,7 @@ export interface Program extends AsyncDisposable {
 export interface ProgramOptions {
   /** `src/main.ts` unless told. */
   readonly entry?: string
-  /** All there is in its environment, besides PATH. */
+  /** All there is in its environment, besides what is inherited. */
   readonly env?: Readonly<Record<string, string>>
   /** A command that runs the program, which is appended to it. */
   readonly through?: readonly string[]
@@ -44,13 +44,20 @@ export interface ProgramOptions {
   readonly stdin?: string
 }
 
+/** Where programs are, and what is compiled of ours. */
+const inherited = Object.fromEntries(
+  ['PATH', 'NODE_COMPILE_CACHE'].flatMap((name) =>
+    process.env[name] === undefined ? [] : [[name, process.env[name]]],
+  ),
+)
+
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): Program {
   const { entry = 'src/main.ts', env = {}, stdout = 'pipe', stdin, through = [] } = options
   const stdio: StdioOptions = [stdin === undefined ? 'ignore' : 'pipe', stdout, 'pipe']
   const [command = process.execPath, ...rest] = [...through, process.execPath, entry, ...args]
   const child = spawn(command, rest, {
     cwd: projectFolder,
-    env: { PATH: process.env['PATH'], ...env },
+    env: { ...inherited, ...env },
     stdio,
   })
   // It may end before it has read.
