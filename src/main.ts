@@ -8,7 +8,7 @@
  * @module
  */
 
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { VerifyCommandOptions } from './commands/audit-verify.ts'
 import type { DoctorOptions } from './commands/doctor/index.ts'
 import type { ExplainOptions } from './commands/explain/index.ts'
@@ -161,7 +161,11 @@ program
     '--management-ca-file <file>',
     'the same for the management port, where it has a certificate of its own',
   )
-  .option('--wait <duration>', 'how long it may take until every replica is ready', parseWait, 30_000)
+  .addOption(
+    new Option('--wait <duration>', 'how long it may take until every replica is ready')
+      .argParser(parseWait)
+      .default(30_000, '30s'),
+  )
   .addHelpText(
     'after',
     '\nIt needs no session, no configuration and no rule for its caller: 403 means that the gateway has verified the token and has\n' +
@@ -191,7 +195,7 @@ program
 
 program
   .command('demo')
-  .description('run the main job against an emulated Entra and Graph, step by step')
+  .description('in a clone: run the main job against an emulated Entra and Graph, step by step')
   .option('--once', 'exit after the story: 0 only if every step did what it says')
   .action(async ({ once = false }: { once?: boolean }) => {
     const { demo } = await import('./commands/demo/index.ts').catch(fromTheRepositoryOnly('make demo'))
@@ -204,7 +208,7 @@ program
 
 program
   .command('emulate')
-  .description('run the emulated Entra, Graph and issuers alone, for development')
+  .description('in a clone: run the emulated Entra, Graph and issuers alone, for development')
   .option('-p, --port <port>', 'the port to listen on, on loopback; 0 for any', parsePort, 9443)
   .action(async ({ port }: { port: number }) => {
     const { emulate } = await import('./commands/emulate.ts').catch(fromTheRepositoryOnly('make emulate'))

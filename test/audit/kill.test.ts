@@ -11,7 +11,7 @@ import { writeConfig } from '../commands/serving.ts'
 import { recordsIn } from '../world/recorded.ts'
 import { audience, sessionPath } from '../world/world.ts'
 
-const rounds = 25
+const rounds = 15
 const callers = 16
 /** After so many answers at the most, some time within the first second. */
 const mostAnswers = 300
