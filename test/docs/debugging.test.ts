@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { ensure } from '../world/debian.ts'
 import { startWorld } from '../world/world.ts'
 
-test('one command leads from a request-id to the reason, in the record and in the log', async (t) => {
-  if (spawnSync('jq', ['--version']).error !== undefined) return t.skip('jq is not on this machine')
+test('one command leads from a request-id to the reason, in the record and in the log', async () => {
+  ensure('jq')
   const page = readFileSync('docs/guides/debugging.md', 'utf8')
   const [, filter = ''] = /\| grep \$id \| jq '([^']+)'/.exec(page) ?? []
   await using world = await startWorld()

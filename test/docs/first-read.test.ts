@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { ensure } from '../world/debian.ts'
 import { sessionId, startWorld } from '../world/world.ts'
 import { indentedIn } from './pages.ts'
 
-test('the first read of the guide for AKS is answered, over the certificate that the guide makes', async (t) => {
-  const lacking = ['openssl', 'curl'].find((each) => spawnSync(each, ['--version']).error !== undefined)
-  if (lacking !== undefined) return t.skip(`${lacking} is not on this machine`)
+test('the first read of the guide for AKS is answered, over the certificate that the guide makes', async () => {
+  for (const program of ['openssl', 'curl']) ensure(program)
   const typed = indentedIn(readFileSync('docs/guides/aks-workload-identity.md', 'utf8'))
   const [make = ''] = /^ *openssl req .*$/m.exec(typed) ?? []
   const [read = ''] = /^ *printf [^]*?<session>$/m.exec(typed) ?? []

@@ -11,6 +11,7 @@ import { parse } from 'yaml'
 import { loadConfig } from '../../src/config/index.ts'
 import { chart, manifestsIn, merged, only, podsIn, render, run as runHelm } from '../chart/render.ts'
 import { projectFolder, run } from '../commands/program.ts'
+import { ensure } from '../world/debian.ts'
 import { columnsOf, fencedIn, indentedIn } from './pages.ts'
 
 const read = (path: string): string => readFileSync(path, 'utf8')
@@ -123,8 +124,8 @@ test('each command of the program in a guide is one, with options that it has', 
   for (const name of ['doctor', 'explain', 'audit verify']) assert.ok(used.has(name), name)
 })
 
-test('what openssl is told to make works: a key that belongs to its certificate, of the kind that Entra takes', (t) => {
-  if (spawnSync('openssl', ['version']).error !== undefined) return t.skip('openssl is not on this machine')
+test('what openssl is told to make works: a key that belongs to its certificate, of the kind that Entra takes', () => {
+  ensure('openssl')
   using folder = mkdtempDisposableSync(join(tmpdir(), 'session-gateway-openssl-'))
   let made = 0
   for (const page of guides) {
