@@ -140,6 +140,8 @@ describe('the pods of the chart', () => {
           scheme: isEncrypted ? 'HTTPS' : 'HTTP',
         })
         assert.equal(container[probe].timeoutSeconds, 5)
+        // One answer that is late, on a busy node, takes no pod out of its Service, and restarts none.
+        assert.ok(container[probe].failureThreshold >= 3)
       }
     }
   })
