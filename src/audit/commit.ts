@@ -13,12 +13,8 @@ import type { Link } from './chain.ts'
 import { type Sink, SinkFailure } from './sink.ts'
 
 export interface Commit {
-  /**
-   * @param head what the chain ends in with this line
-   * @returns resolves once the sink has taken it
-   * @throws {AuditUnavailable} it was not taken in time, and may be yet; or the sink is gone
-   */
-  add(line: string, head: Link | undefined): Promise<void>
+  /** @param head what the chain ends in with this line */
+  add(line: string, head: Link | undefined, waiter?: Waiter): void
   /** Why the sink takes nothing just now, if it does not. */
   readonly obstacle: string | undefined
   /** It never will again. */
@@ -33,6 +29,14 @@ export interface Commit {
   readonly gone: Promise<string>
   /** Resolves once everything added so far has been taken, or the sink is gone. */
   flush(): Promise<void>
+}
+
+/** Whoever waits for a line. Is told one of the two, once, in the order of the lines; throws nothing. */
+export interface Waiter {
+  /** The sink has it. */
+  taken(): void
+  /** It was not taken in time, and may be yet; or the sink is gone. */
+  notTaken(error: AuditUnavailable): void
 }
 
 export interface CommitOptions {
@@ -52,8 +56,11 @@ interface Batch {
   text: string
   lines: number
   head: Link | undefined
-  readonly taken: PromiseWithResolvers<void>
-  readonly stopWaiting: () => void
+  /** Those who still wait. */
+  waiters: Waiter[]
+  /** Nobody waits for it any more. */
+  late: AuditUnavailable | undefined
+  stopWaiting: () => void
 }
 
 /** So that progress shows while a slow reader takes what has piled up. */
@@ -85,13 +92,18 @@ export function createCommit({
     const last = batches.at(-1)
     if (last !== undefined && !(isWriting && batches.length === 1) && last.text.length < batchBytes)
       return last
-    const wait = Promise.withResolvers<void>()
-    // Not everybody waits.
-    wait.promise.catch(() => {})
-    const stopWaiting = clock.after(waitAtMostMs, () =>
-      wait.reject(new AuditUnavailable('the record was not taken in time', { isRecorded: true })),
-    )
-    const batch: Batch = { text: '', lines: 0, head: undefined, taken: wait, stopWaiting }
+    const batch: Batch = {
+      text: '',
+      lines: 0,
+      head: undefined,
+      waiters: [],
+      late: undefined,
+      stopWaiting() {},
+    }
+    batch.stopWaiting = clock.after(waitAtMostMs, () => {
+      batch.late = new AuditUnavailable('the record was not taken in time', { isRecorded: true })
+      disappoint(batch, batch.late)
+    })
     batches.push(batch)
     if (!isRunning) {
       isRunning = true
@@ -99,6 +111,12 @@ export function createCommit({
       setImmediate(() => void writeAll())
     }
     return batch
+  }
+
+  function disappoint(batch: Batch, error: AuditUnavailable): void {
+    const { waiters } = batch
+    batch.waiters = []
+    for (const waiter of waiters) waiter.notTaken(error)
   }
 
   async function writeAll(): Promise<void> {
@@ -110,8 +128,8 @@ export function createCommit({
       taken += batch.lines
       head = batch.head ?? head
       batch.stopWaiting()
-      batch.taken.resolve()
       onTaken()
+      for (const waiter of batch.waiters) waiter.taken()
     }
     isRunning = false
     idle()
@@ -143,13 +161,14 @@ export function createCommit({
 
   function end(why: string): false {
     goneWith = why
-    for (const batch of batches) {
-      batch.stopWaiting()
-      batch.taken.reject(new AuditUnavailable(`the audit sink is gone: ${why}`))
-    }
+    const lost = batches
     batches = []
     pendingBytes = 0
     isWriting = false
+    for (const batch of lost) {
+      batch.stopWaiting()
+      disappoint(batch, new AuditUnavailable(`the audit sink is gone: ${why}`))
+    }
     idle()
     gone.resolve(why)
     return false
@@ -161,18 +180,18 @@ export function createCommit({
   }
 
   return {
-    add(line, newHead) {
+    add(line, newHead, waiter) {
       if (goneWith !== undefined) {
-        const lost = Promise.reject(new AuditUnavailable(`the audit sink is gone: ${goneWith}`))
-        lost.catch(() => {})
-        return lost
+        return waiter?.notTaken(new AuditUnavailable(`the audit sink is gone: ${goneWith}`))
       }
       const batch = gathering()
       batch.text += line
       batch.lines += 1
       batch.head = newHead
       pendingBytes += line.length
-      return batch.taken.promise
+      if (waiter === undefined) return
+      if (batch.late === undefined) batch.waiters.push(waiter)
+      else waiter.notTaken(batch.late)
     },
     get obstacle() {
       if (goneWith !== undefined) return `the audit sink is gone: ${goneWith}`

@@ -1,4 +1,5 @@
 export type { Link } from './chain.ts'
+export type { Waiter } from './commit.ts'
 export { AuditUnavailable } from './errors.ts'
 export { longestLine } from './line.ts'
 export { openTrail, pathOfRecords, readSigningKey } from './open.ts'

@@ -34,7 +34,9 @@ const success = 1
 const failure = 2
 const severity = { informational: 1, low: 2, high: 4 } as const
 
+/** What becomes of the same objects request after request is made once. */
 const callerParts = new WeakMap<AuditCaller, string>()
+const peerParts = new WeakMap<AuditRecord['peer'], string>()
 
 export interface RecordFormat {
   /** @param sequence the record's number in its process's trail, from 1 */
@@ -66,24 +68,15 @@ export function createRecordFormat({ version, tenantId, hostName }: Origin): Rec
     `"log_name":"audit","tenant_uid":${quote(tenantId)},"sequence":`
 
   function request(record: AuditRecord, sequence: number): OpenLine {
-    const { action, status, requestId, clientRequestId, refusal, asked, peer, outcome } = record
-    const [activity, activityName] = activities[action]
-    const method = record.method !== undefined && methods.has(record.method) ? record.method : undefined
+    const { time, durationMs, requestId, clientRequestId, refusal, repeated, fate } = record
     return (
-      `{"level":"info","time":${record.time},"class_uid":${classUid},"category_uid":6,"activity_id":${activity},` +
-      `"activity_name":"${activityName}","type_uid":${classUid * 100 + activity},` +
-      `"severity_id":${status === 401 || status === 403 ? severity.low : severity.informational},` +
-      `"status_id":${status < 400 ? success : failure},"status_code":"${status}",` +
+      `{"level":"info","time":${time},${verdictPart(record)}` +
       (refusal?.reason === undefined ? '' : `"status_detail":${quoteShort(refusal.reason)},`) +
-      `"duration":${Math.round(record.durationMs)},${repeatedPart(record.repeated)}` +
-      `"actor":{${callerPart(record.caller)}${authorizationPart(record)}},` +
-      `"api":{"operation":"${operationOf(record)}","version":"beta",` +
-      `"service":{"name":"Microsoft Graph"},"request":{"uid":"${requestId}"${dataPart(asked)}},` +
-      `"response":{"code":${status}${refusal === undefined ? '' : `,"error":"${refusal.code}"`}}},` +
-      (method === undefined ? '' : `"http_request":{"http_method":"${method}"},`) +
-      `"http_response":{"code":${status}},${peerPart(peer)}${resourcePart(record)}` +
-      `${metadata}${sequence}${clientRequestId === undefined ? '' : `,"correlation_uid":"${clientRequestId}"`}},` +
-      `"unmapped":{"cache":"${outcome ?? 'none'}"${tripPart(record)}${record.fate === undefined ? '' : `,"${record.fate}":true`}`
+      `"duration":${Math.round(durationMs)},${repeated === undefined ? '' : repeatedPart(repeated)}` +
+      `"actor":{${callerPart(record.caller)}${authorizationPart(record)}},${operationPart(record)}${requestId}"` +
+      `${dataPart(record.asked)}${answerPart(record)}${peerPart(record.peer)}${resourcePart(record)}` +
+      `${metadata}${sequence}${clientRequestId === undefined ? '' : `,"correlation_uid":"${clientRequestId}"`}` +
+      `},"unmapped":{"cache":"${record.outcome ?? 'none'}"${tripPart(record)}${fate === undefined ? '' : `,"${fate}":true`}`
     )
   }
 
@@ -93,7 +86,7 @@ export function createRecordFormat({ version, tenantId, hostName }: Origin): Rec
       `{"level":"info","time":${time},"class_uid":${classUid},"category_uid":6,"activity_id":99,` +
       `"activity_name":"${eventNames[name]}","type_uid":${classUid * 100 + 99},` +
       `"severity_id":${isFault ? severity.high : severity.informational},` +
-      `"status_id":${isFault ? failure : success},${repeatedPart(repeated)}` +
+      `"status_id":${isFault ? failure : success},${repeated === undefined ? '' : repeatedPart(repeated)}` +
       `"actor":{"app_name":"session-gateway"},"api":{"operation":"audit.${name}","request":{"uid":"${uid}"}},` +
       `"src_endpoint":{"name":${quote(hostName)}},${metadata}${sequence}},` +
       `"unmapped":{${detail === undefined ? '' : `"trail":${JSON.stringify(detail)}`}`
@@ -101,6 +94,23 @@ export function createRecordFormat({ version, tenantId, hostName }: Origin): Rec
   }
 
   return { request, event }
+}
+
+const verdictParts = new Map<string, string>()
+
+/** There are few of them. */
+function verdictPart({ action, status }: AuditRecord): string {
+  const which = action === 'read' && status === 200 ? 'read' : `${action} ${status}`
+  const known = verdictParts.get(which)
+  if (known !== undefined) return known
+  const [activity, activityName] = activities[action]
+  const part =
+    `"class_uid":${classUid},"category_uid":6,"activity_id":${activity},` +
+    `"activity_name":"${activityName}","type_uid":${classUid * 100 + activity},` +
+    `"severity_id":${status === 401 || status === 403 ? severity.low : severity.informational},` +
+    `"status_id":${status < 400 ? success : failure},"status_code":"${status}",`
+  verdictParts.set(which, part)
+  return part
 }
 
 function callerPart(caller: AuditCaller | undefined): string {
@@ -128,9 +138,16 @@ function authorizationPart({ rule, refusal }: AuditRecord): string {
   return refusal?.code === 'accessDenied' ? ',"authorizations":[{"decision":"denied"}]' : ''
 }
 
-function operationOf({ action, asked }: AuditRecord): string {
-  if (asked === undefined) return 'unknown'
-  return 'operation' in asked ? asked.operation : operations[action]
+function operationPart({ action, asked }: AuditRecord): string {
+  const operation =
+    asked === undefined ? 'unknown' : 'operation' in asked ? asked.operation : operations[action]
+  return `"api":{"operation":"${operation}","version":"beta","service":{"name":"Microsoft Graph"},"request":{"uid":"`
+}
+
+function answerPart({ method, status, refusal }: AuditRecord): string {
+  const error = refusal === undefined ? '' : `,"error":"${refusal.code}"`
+  const known = method !== undefined && methods.has(method) ? `"http_request":{"http_method":"${method}"},` : ''
+  return `},"response":{"code":${status}${error}}},${known}"http_response":{"code":${status}},`
 }
 
 function dataPart(asked: AuditRecord['asked']): string {
@@ -144,10 +161,17 @@ function dataPart(asked: AuditRecord['asked']): string {
   )
 }
 
-function peerPart({ ip, port, proxies }: AuditRecord['peer']): string {
-  if (ip === undefined) return '"src_endpoint":{"name":"unknown"},'
+function peerPart(peer: AuditRecord['peer']): string {
+  const known = peerParts.get(peer)
+  if (known !== undefined) return known
+  const { ip, port, proxies } = peer
   const between = proxies === undefined ? '' : `,"intermediate_ips":[${proxies.map(quote).join(',')}]`
-  return `"src_endpoint":{"ip":${quote(ip)}${port === undefined ? '' : `,"port":${port}`}${between}},`
+  const part =
+    ip === undefined
+      ? '"src_endpoint":{"name":"unknown"},'
+      : `"src_endpoint":{"ip":${quote(ip)}${port === undefined ? '' : `,"port":${port}`}${between}},`
+  peerParts.set(peer, part)
+  return part
 }
 
 function resourcePart({ action, asked }: AuditRecord): string {
@@ -174,7 +198,6 @@ function tripPart({ trip, graphFailure }: AuditRecord): string {
   )
 }
 
-function repeatedPart(repeated: Repeated | undefined): string {
-  if (repeated === undefined) return ''
-  return `"count":${repeated.count},"start_time":${repeated.from},"end_time":${repeated.until},`
+function repeatedPart({ count, from, until }: Repeated): string {
+  return `"count":${count},"start_time":${from},"end_time":${until},`
 }

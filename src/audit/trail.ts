@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { type Chain, closeLine, type Link } from './chain.ts'
-import { createCommit } from './commit.ts'
+import { createCommit, type Waiter } from './commit.ts'
 import { AuditUnavailable } from './errors.ts'
 import type { AuditRecord } from './facts.ts'
 import { longestRecord, type OpenLine, type RecordFormat, type TrailEvent } from './record.ts'
@@ -26,7 +26,13 @@ export interface Trail {
    * @throws {AuditUnavailable}
    */
   admit(): void
+  /** The same question, with no more than an answer. */
+  readonly admits: boolean
+  /** Hands a record over: the waiter is told when its answer may leave, be it at once, or why it may not. */
+  hand(record: AuditRecord, waiter: Waiter): void
   /**
+   * The same for one who can wait for a promise.
+   *
    * @returns resolves when the answer may leave
    * @throws {AuditUnavailable}
    */
@@ -104,25 +110,28 @@ export function createTrail(options: TrailOptions): Trail {
       const canWait = !isClosed && !commit.isGone
       if (canWait && (commit.obstacle !== undefined || !hasRoom(maxPendingBytes / 2))) return false
       const why = full()
-      if (why === undefined) void add((number) => format.request(record, number))
+      if (why === undefined) addRequest(record)
       else miss(why, record.repeated?.count)
       return true
     },
   })
 
-  function add(formatted: (sequence: number) => OpenLine, mustSign = false): Promise<void> {
+  function addRequest(record: AuditRecord, waiter?: Waiter): void {
     open()
-    const line = formatted(sequence + 1)
-    sequence += 1
-    const now = clock.monotonic()
-    const isSigned = mustSign || now - lastSigned.at >= minuteMs
-    if (isSigned) lastSigned = { sequence, at: now }
-    return commit.add(chain?.seal(line, isSigned) ?? closeLine(line), chain?.head)
+    const line = format.request(record, sequence + 1)
+    add(line, chain?.signs === true && clock.monotonic() - lastSigned.at >= minuteMs, waiter)
   }
 
-  function addEvent(event: Omit<TrailEvent, 'time' | 'uid'>): Promise<void> {
+  function addEvent(event: Omit<TrailEvent, 'time' | 'uid'>): void {
+    open()
     const uid = chain?.uid ?? randomUUID()
-    return add((number) => format.event({ ...event, time: clock.now(), uid }, number), true)
+    add(format.event({ ...event, time: clock.now(), uid }, sequence + 1), true)
+  }
+
+  function add(line: OpenLine, isSigned: boolean, waiter?: Waiter): void {
+    sequence += 1
+    if (isSigned) lastSigned = { sequence, at: clock.monotonic() }
+    commit.add(chain?.seal(line, isSigned) ?? closeLine(line), chain?.head, waiter)
   }
 
   function hasRoom(bytes: number): boolean {
@@ -152,7 +161,7 @@ export function createTrail(options: TrailOptions): Trail {
     if (missed === undefined || commit.isGone) return
     const { count } = missed
     const name = isBestEffort ? 'records.lost' : 'requests.refused'
-    void addEvent({ name, repeated: missed })
+    addEvent({ name, repeated: missed })
     missed = undefined
     observer.flowing(count)
   }
@@ -169,46 +178,55 @@ export function createTrail(options: TrailOptions): Trail {
     isOpen = true
     const { previous, cutBytes = 0 } = options
     const detail = { ...(previous === undefined ? {} : { previous }), ...(cutBytes > 0 ? { cutBytes } : {}) }
-    void addEvent({ name: 'chain.open', detail })
+    addEvent({ name: 'chain.open', detail })
     const everyMinute = (): void => {
       tellHead()
       if (chain.signs && sequence > lastSigned.sequence && commit.obstacle === undefined) {
-        void addEvent({ name: 'chain.checkpoint' })
+        addEvent({ name: 'chain.checkpoint' })
       }
       cancelHead = clock.after(minuteMs, everyMinute)
     }
     cancelHead = clock.after(minuteMs, everyMinute)
   }
 
+  /** Why no answer may be made, since it could not leave. */
+  function closedTo(): string | undefined {
+    return isBestEffort ? undefined : (commit.obstacle ?? full())
+  }
+
+  function hand(record: AuditRecord, waiter: Waiter): void {
+    if (record.caller === undefined && !isClosed) {
+      strangers.note(record)
+      return waiter.taken()
+    }
+    const why = isClosed ? 'the trail is closed' : isBestEffort ? full() : closedTo()
+    if (why !== undefined) miss(why)
+    else addRequest(record, isBestEffort ? undefined : waiter)
+    if (isBestEffort) waiter.taken()
+    else if (why !== undefined) waiter.notTaken(new AuditUnavailable(why))
+  }
+
   return {
     open,
     admit() {
-      if (isBestEffort) return
-      const why = commit.obstacle ?? full()
+      const why = closedTo()
       if (why === undefined) return
       miss(why)
       throw new AuditUnavailable(why)
     },
-    record(record) {
-      if (record.caller === undefined && !isClosed) {
-        strangers.note(record)
-        return Promise.resolve()
-      }
-      const why = isClosed ? 'the trail is closed' : isBestEffort ? full() : (commit.obstacle ?? full())
-      if (why !== undefined) {
-        miss(why)
-        return isBestEffort ? Promise.resolve() : Promise.reject(new AuditUnavailable(why))
-      }
-      const taken = add((number) => format.request(record, number))
-      return isBestEffort ? Promise.resolve() : taken
+    get admits() {
+      return closedTo() === undefined
     },
+    hand,
+    record: (record) =>
+      new Promise<void>((resolve, reject) => hand(record, { taken: resolve, notTaken: reject })),
     amend(record) {
       // Of nobody in particular there is no record to amend.
       if (record.caller === undefined || isClosed) return
       // Beyond the bound, if need be: there is one at most for each record that had room.
       const why = isBestEffort ? full() : hasRoom(2 * maxPendingBytes) ? undefined : full()
       if (why !== undefined) miss(why)
-      else void add((number) => format.request(record, number)).catch(() => {})
+      else addRequest(record)
     },
     get problem() {
       return commit.obstacle ?? (hasRoom(maxPendingBytes / 2) ? undefined : 'the audit sink does not keep up')
@@ -226,7 +244,7 @@ export function createTrail(options: TrailOptions): Trail {
       isClosed = true
       strangers.settle()
       recordMissed()
-      if (isOpen) void addEvent({ name: 'chain.close' }).catch(() => {})
+      if (isOpen) addEvent({ name: 'chain.close' })
       await commit.flush()
       tellHead()
       await sink.close()

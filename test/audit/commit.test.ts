@@ -38,7 +38,7 @@ function made(): Made {
   let sequence = 0
   function add(line: string): Waiting {
     sequence += 1
-    const waiting: Waiting = { promise: commit.add(line, linkTo(sequence)), state: 'waits' }
+    const waiting: Waiting = { promise: added(commit, line, linkTo(sequence)), state: 'waits' }
     waiting.promise.then(
       () => (waiting.state = 'taken'),
       () => (waiting.state = 'refused'),
@@ -46,6 +46,10 @@ function made(): Made {
     return waiting
   }
   return { commit, sink, clock, add, takenBatches: () => batches, failures }
+}
+
+function added(commit: Commit, line: string, head: Link | undefined): Promise<void> {
+  return new Promise((resolve, reject) => commit.add(line, head, { taken: resolve, notTaken: reject }))
 }
 
 function linkTo(sequence: number): Link {
@@ -208,7 +212,7 @@ describe('a group commit', () => {
     }
     assert.equal(await commit.gone, 'write EPIPE')
     await flushed
-    await assert.rejects(commit.add('c\n', undefined), AuditUnavailable)
+    await assert.rejects(added(commit, 'c\n', undefined), AuditUnavailable)
     assert.equal(commit.obstacle, 'the audit sink is gone: write EPIPE')
     assert.deepEqual([commit.isGone, commit.pendingBytes, clock.pending], [true, 0, 0])
     await turns()
