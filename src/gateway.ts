@@ -173,15 +173,16 @@ export async function startGateway(config: Config, surroundings: Surroundings): 
     now: clock.monotonic,
   })
   const { selectable } = config.graph
-  const rooms = { callers, selectable, access, cache, graph, trail, clock, log, flood, peerOf, metrics }
+  const onFault = (error: unknown): void => {
+    if (flood.admits('error', 'fault')) log.error({ err: error }, 'a request met a fault of the gateway')
+  }
+  const said = { log, flood, metrics, onFault }
+  const rooms = { callers, selectable, access, cache, graph, trail, clock, peerOf, ...said }
   const links = {
     graphOrigin: config.graph.endpoint,
     publicUrl: config.server.publicUrl,
     isSecure: tls !== undefined,
     maxStreamedBytes: config.graph.maxStreamed,
-  }
-  const onFault = (error: unknown): void => {
-    if (flood.admits('error', 'fault')) log.error({ err: error }, 'a request met a fault of the gateway')
   }
 
   const shedding = createShedding({ trail, clock, log, flood, peerOf, leaving: connections.leaving })

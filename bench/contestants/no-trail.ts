@@ -7,6 +7,8 @@ export function createTrail(): Trail {
   return {
     open() {},
     admit() {},
+    admits: true,
+    hand: (_record, waiter) => waiter.taken(),
     record: () => done,
     amend() {},
     problem: undefined,

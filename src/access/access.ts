@@ -58,9 +58,17 @@ export interface Grant {
   readonly mayBypassCache: boolean
 }
 
+/** A rule that permits a request, which is still to be counted. */
+export interface Permit extends Grant {
+  /** @throws {RateExceeded} */
+  use(reader: Reader): void
+}
+
 export interface Access {
   /** @throws {AccessDenied | RateExceeded} */
   decide(reader: Reader, wanted: Wanted): Grant
+  /** Counts nothing, and refuses nothing. The same object for the same caller, request after request, makes it cheap. */
+  permitted(reader: Reader, wanted: Wanted): Permit | undefined
   /**
    * @param workspaceId `null`: everything, in every workspace
    * @throws {AccessDenied | RateExceeded}
@@ -74,24 +82,76 @@ export function createAccess(rules: readonly Rule[], now: () => number): Access 
     if (rate !== undefined) limiters.set(name, createLimiter(rate, now))
   }
 
-  function grant({ name, mayBypassCache = false }: Rule, reader: Reader): Grant {
-    const waitMs = limiters.get(name)?.take(`${reader.issuer}\n${reader.subject}`) ?? 0
-    if (waitMs > 0) throw new RateExceeded(name, waitMs)
-    return { rule: name, mayBypassCache }
+  const permitOf = new Map<Rule | undefined, Permit>()
+  for (const rule of rules) permitOf.set(rule, permitFor(rule))
+  const standingOf = new WeakMap<Reader, Standing>()
+
+  function permitFor({ name, mayBypassCache = false }: Rule): Permit {
+    const limiter = limiters.get(name)
+    return {
+      rule: name,
+      mayBypassCache,
+      use(reader) {
+        const waitMs = limiter?.take(`${reader.issuer}\n${reader.subject}`) ?? 0
+        if (waitMs > 0) throw new RateExceeded(name, waitMs)
+      },
+    }
+  }
+
+  function permitted(reader: Reader, wanted: Wanted): Permit | undefined {
+    let standing = standingOf.get(reader)
+    if (standing === undefined) {
+      standing = createStanding(rules, reader)
+      standingOf.set(reader, standing)
+    }
+    for (const rule of standing.rulesIn(wanted.workspaceId)) {
+      if (hasRead(rule, wanted) && hasProperties(rule, wanted)) return permitOf.get(rule)
+    }
+    return undefined
+  }
+
+  function used(permit: Permit, reader: Reader): Grant {
+    permit.use(reader)
+    return permit
   }
 
   return {
+    permitted,
     decide(reader, wanted) {
-      const rule = rules.find((candidate) => permits(candidate, reader, wanted))
-      if (rule === undefined) throw denial(rules, reader, wanted)
-      return grant(rule, reader)
+      const permit = permitted(reader, wanted)
+      if (permit === undefined) throw denial(rules, reader, wanted)
+      return used(permit, reader)
     },
     decidePurge(reader, workspaceId) {
-      const rule = rules.find((candidate) => permitsPurge(candidate, reader, workspaceId))
-      if (rule === undefined) {
+      const permit = permitOf.get(rules.find((rule) => permitsPurge(rule, reader, workspaceId)))
+      if (permit === undefined) {
         throw new AccessDenied(noPurgeGranted, 'no rule of this caller has admin: [purge] for this')
       }
-      return grant(rule, reader)
+      return used(permit, reader)
+    },
+  }
+}
+
+/** One caller's own rules for reading, found once: most rules speak of others. */
+interface Standing {
+  /** Those for this workspace, in order. */
+  rulesIn(workspaceId: string | null): readonly Rule[]
+}
+
+function createStanding(rules: readonly Rule[], reader: Reader): Standing {
+  const own = rules.filter((rule) => grantsReads(rule) && speaksOf(rule, reader))
+  const named = new Set(own.flatMap(({ workspaces = [] }) => workspaces))
+  const elsewhere = own.filter((rule) => hasWorkspace(rule, null))
+  const inNamed = new Map<string, readonly Rule[]>()
+  return {
+    rulesIn(workspaceId) {
+      // No caller can make it grow: the names are the operator's.
+      if (workspaceId === null || !named.has(workspaceId)) return elsewhere
+      const known = inNamed.get(workspaceId)
+      if (known !== undefined) return known
+      const here = own.filter((rule) => hasWorkspace(rule, workspaceId))
+      inNamed.set(workspaceId, here)
+      return here
     },
   }
 }
@@ -103,16 +163,12 @@ type Condition = (rule: Rule, reader: Reader, wanted: Wanted) => boolean
 
 /** A rule permits what meets all of these. */
 const conditions: readonly (readonly [lack: Lack, isMet: Condition])[] = [
-  ['reads', ({ admin }) => admin === undefined],
+  ['reads', grantsReads],
   ['caller', speaksOf],
-  ['workspace', (rule, _reader, wanted) => hasWorkspace(rule, wanted)],
+  ['workspace', (rule, _reader, { workspaceId }) => hasWorkspace(rule, workspaceId)],
   ['read', (rule, _reader, wanted) => hasRead(rule, wanted)],
   ['properties', (rule, _reader, wanted) => hasProperties(rule, wanted)],
 ]
-
-function permits(rule: Rule, reader: Reader, wanted: Wanted): boolean {
-  return conditions.every(([, isMet]) => isMet(rule, reader, wanted))
-}
 
 /** What each rule lacks to permit this, in the rules' order. The first that lacks nothing is the one that decides. */
 export function lacksOf(
@@ -124,6 +180,10 @@ export function lacksOf(
     rule,
     lacks: conditions.filter(([, isMet]) => !isMet(rule, reader, wanted)).map(([lack]) => lack),
   }))
+}
+
+function grantsReads({ admin }: Rule): boolean {
+  return admin === undefined
 }
 
 function speaksOf(rule: Rule, reader: Reader): boolean {
@@ -149,12 +209,14 @@ function permitsPurge(rule: Rule, reader: Reader, workspaceId: string | null): b
   )
 }
 
-function hasWorkspace({ workspaces = [] }: Rule, { workspaceId }: Wanted): boolean {
+function hasWorkspace({ workspaces = [] }: Rule, workspaceId: string | null): boolean {
   return workspaces.includes('*') || (workspaceId !== null && workspaces.includes(workspaceId))
 }
 
+const oneSession: readonly string[] = ['session']
+
 /** With `$filter` a list, and with its contents everything else, says more of a session than `select` would. */
-function hasRead({ reads = ['session'], select }: Rule, { read }: Wanted): boolean {
+function hasRead({ reads = oneSession, select }: Rule, { read }: Wanted): boolean {
   return reads.includes(read) && (select === undefined || read === 'session')
 }
 
@@ -164,9 +226,9 @@ function hasProperties({ select: granted }: Rule, { select }: Wanted): boolean {
 
 /** Tells callers of their own rules what is missing, and everybody else nothing about anybody's. */
 function denial(rules: readonly Rule[], reader: Reader, wanted: Wanted): AccessDenied {
-  const own = rules.filter((rule) => rule.admin === undefined && speaksOf(rule, reader))
+  const own = rules.filter((rule) => grantsReads(rule) && speaksOf(rule, reader))
   if (own.length === 0) return new AccessDenied(nothingGranted, 'no rule speaks of this caller')
-  const here = own.filter((rule) => hasWorkspace(rule, wanted))
+  const here = own.filter((rule) => hasWorkspace(rule, wanted.workspaceId))
   if (here.length === 0) {
     const where = wanted.workspaceId === null ? 'every workspace ("*")' : 'this workspace'
     return new AccessDenied(nothingGranted, `no rule of this caller names ${where}`)

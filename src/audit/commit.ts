@@ -79,7 +79,7 @@ export function createCommit({
   let batches: Batch[] = []
   let isRunning = false
   let isWriting = false
-  let writingSince: number | undefined
+  let isStalled = false
   let failure: string | undefined
   let goneWith: string | undefined
   let pendingBytes = 0
@@ -138,22 +138,25 @@ export function createCommit({
   /** @returns whether all of it has been taken; else nothing ever will be */
   async function write(batch: Batch): Promise<boolean> {
     for (;;) {
-      writingSince = clock.monotonic()
+      const progress = clock.after(stallAfterMs, () => {
+        isStalled = true
+      })
       const before = batch.text.length
       try {
         await sink.write(batch.text)
         pendingBytes -= before
-        writingSince = undefined
         failure = undefined
         return true
       } catch (error) {
-        writingSince = undefined
         const why = error instanceof Error ? error.message : String(error)
         if (failure === undefined) onFailure(why)
         failure = why
         if (error instanceof SinkFailure && error.isFinal) return end(failure)
         batch.text = batch.text.slice(error instanceof SinkFailure ? error.taken : 0)
         pendingBytes -= before - batch.text.length
+      } finally {
+        progress()
+        isStalled = false
       }
       await new Promise<void>((resolve) => void clock.after(retryMs, resolve))
     }
@@ -196,10 +199,7 @@ export function createCommit({
     get obstacle() {
       if (goneWith !== undefined) return `the audit sink is gone: ${goneWith}`
       if (failure !== undefined) return `the audit sink fails: ${failure}`
-      if (writingSince !== undefined && clock.monotonic() - writingSince >= stallAfterMs) {
-        return 'the audit sink takes nothing'
-      }
-      return undefined
+      return isStalled ? 'the audit sink takes nothing' : undefined
     },
     get isGone() {
       return goneWith !== undefined

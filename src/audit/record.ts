@@ -36,6 +36,8 @@ const severity = { informational: 1, low: 2, high: 4 } as const
 
 /** What becomes of the same objects request after request is made once. */
 const callerParts = new WeakMap<AuditCaller, string>()
+/** By the rule that last permitted something. */
+const permittedParts = new WeakMap<AuditCaller, { readonly rule: string; readonly part: string }>()
 const peerParts = new WeakMap<AuditRecord['peer'], string>()
 
 export interface RecordFormat {
@@ -73,7 +75,7 @@ export function createRecordFormat({ version, tenantId, hostName }: Origin): Rec
       `{"level":"info","time":${time},${verdictPart(record)}` +
       (refusal?.reason === undefined ? '' : `"status_detail":${quoteShort(refusal.reason)},`) +
       `"duration":${Math.round(durationMs)},${repeated === undefined ? '' : repeatedPart(repeated)}` +
-      `"actor":{${callerPart(record.caller)}${authorizationPart(record)}},${operationPart(record)}${requestId}"` +
+      `${actorPart(record)}${operationPart(record)}${requestId}"` +
       `${dataPart(record.asked)}${answerPart(record)}${peerPart(record.peer)}${resourcePart(record)}` +
       `${metadata}${sequence}${clientRequestId === undefined ? '' : `,"correlation_uid":"${clientRequestId}"`}` +
       `},"unmapped":{"cache":"${record.outcome ?? 'none'}"${tripPart(record)}${fate === undefined ? '' : `,"${fate}":true`}`
@@ -113,6 +115,15 @@ function verdictPart({ action, status }: AuditRecord): string {
   return part
 }
 
+function actorPart(record: AuditRecord): string {
+  const { caller, rule } = record
+  const known = caller && permittedParts.get(caller)
+  if (known !== undefined && known.rule === rule) return known.part
+  const part = `"actor":{${callerPart(caller)}${authorizationPart(record)}},`
+  if (caller !== undefined && rule !== undefined) permittedParts.set(caller, { rule, part })
+  return part
+}
+
 function callerPart(caller: AuditCaller | undefined): string {
   if (caller === undefined) return '"user":{"name":"unidentified","type_id":0}'
   const known = callerParts.get(caller)
@@ -139,19 +150,32 @@ function authorizationPart({ rule, refusal }: AuditRecord): string {
 }
 
 function operationPart({ action, asked }: AuditRecord): string {
-  const operation =
-    asked === undefined ? 'unknown' : 'operation' in asked ? asked.operation : operations[action]
+  if (asked === undefined) return apiPart('unknown')
+  return 'operation' in asked ? apiPart(asked.operation) : operationParts[action]
+}
+
+function apiPart(operation: string): string {
   return `"api":{"operation":"${operation}","version":"beta","service":{"name":"Microsoft Graph"},"request":{"uid":"`
 }
 
+const operationParts = { read: apiPart(operations.read), purge: apiPart(operations.purge) }
+
+const plainAnswer =
+  '},"response":{"code":200}},"http_request":{"http_method":"GET"},"http_response":{"code":200},'
+
 function answerPart({ method, status, refusal }: AuditRecord): string {
+  if (status === 200 && method === 'GET' && refusal === undefined) return plainAnswer
   const error = refusal === undefined ? '' : `,"error":"${refusal.code}"`
-  const known = method !== undefined && methods.has(method) ? `"http_request":{"http_method":"${method}"},` : ''
+  const known =
+    method !== undefined && methods.has(method) ? `"http_request":{"http_method":"${method}"},` : ''
   return `},"response":{"code":${status}${error}}},${known}"http_response":{"code":${status}},`
 }
 
+const everyProperty = ',"data":{"select":["*"]}'
+
 function dataPart(asked: AuditRecord['asked']): string {
   if (asked?.select === undefined) return ''
+  if (asked.select === null && !('operation' in asked)) return everyProperty
   const select = `"select":[${(asked.select ?? ['*']).map((name) => `"${name}"`).join(',')}]`
   if (!('operation' in asked)) return `,"data":{${select}}`
   const { isFiltered, top, isNextPage } = asked

@@ -21,6 +21,8 @@ import { type CacheObserver, createTrips, type Landed } from './trips.ts'
 export interface Cache {
   /** @throws {NotCached}; whatever the trip rejects with; `leaves.reason` */
   read(asking: Asking): Promise<Found>
+  /** What is fresh here and now, for one who demands nothing in particular; `read` would find the same. */
+  fresh(key: string): Found | undefined
   /**
    * What was asked for before is not given to anybody who asks from now on: here at once, by the other replicas once it
    * resolves.
@@ -182,6 +184,13 @@ export function createCache(options: CacheOptions): Cache {
 
   return {
     read,
+    fresh(key) {
+      const now = timeline()
+      const stored = tiers.near(key, now)
+      if (stored === undefined || now >= stored.freshUntil || stored.askedAt < vouchedSince(now))
+        return undefined
+      return { ...told(stored, now), how: 'hit' }
+    },
     async purge(scope) {
       purgeHere(scope)
       await shared?.purge(scope)

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { hash } from 'node:crypto'
 import { decodeJwt, errors } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
@@ -20,6 +19,12 @@ export interface Callers {
    * @throws {Unauthenticated | IssuerUnavailable | TokenReviewUnavailable}
    */
   identify(authorization: string | undefined): Caller | Promise<Caller>
+  /**
+   * Whoever needs neither be verified nor reviewed again just now. Only looks: nothing is begun, and nothing refused.
+   *
+   * @returns undefined where `identify` has to say
+   */
+  atHand(authorization: string | undefined): Caller | undefined
   /** What went wrong the last time, in a few words each: issuers whose keys were not to be had, or whose tokens not reviewed. */
   readonly problems: readonly string[]
   /** Whether at least one issuer's tokens can be verified. */
@@ -63,12 +68,21 @@ interface Remembered extends Verified {
 /** A verified token is believed this long without verifying it again, and never past its `exp`. */
 const rememberMs = 60_000
 const mostRemembered = 10_000
+/** Of tokens, in all. */
+const mostRememberedLength = 32 * 1024 * 1024
+/** How nearly everybody writes it. */
+const scheme = 'Bearer '
 /** RFC 6750 §2.1. */
 const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
 const isBearer = /^Bearer(?:\s|$)/i
 
 export function createCallers({ issuers, anonymous, clock }: CallersOptions): Callers {
-  const remembered = new LRUCache<string, Remembered>({ max: mostRemembered })
+  /** By the token itself: a digest of each would cost more than everything else that is done here for a hit. */
+  const remembered = new LRUCache<string, Remembered>({
+    max: mostRemembered,
+    maxSize: mostRememberedLength,
+    sizeCalculation: (_known, token) => token.length,
+  })
 
   function identify(authorization: string | undefined): Caller | Promise<Caller> {
     if (authorization === undefined) {
@@ -83,24 +97,34 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
       )
     }
 
-    const fingerprint = hash('sha256', token, 'base64')
-    const generation = keyGeneration()
-    const known = remembered.get(fingerprint)
-    if (known?.generation === generation && isCurrent(known)) return confirmed(known, token, fingerprint)
-    return verify(token, fingerprint, generation).then((found) => confirmed(found, token, fingerprint))
+    const known = believed(token)
+    if (known !== undefined) return confirmed(known, token)
+    return verify(token).then((found) => confirmed(found, token))
+  }
+
+  function atHand(authorization: string | undefined): Caller | undefined {
+    if (authorization?.startsWith(scheme) !== true) return undefined
+    const token = authorization.slice(scheme.length)
+    const known = believed(token)
+    if (known === undefined) return undefined
+    const { caller, issuer } = known
+    return issuer.reviews === undefined || issuer.reviews.hasAtHand(token) ? caller : undefined
   }
 
   /** A review is renewed more often than the verification, which nothing but time and keys can change. */
-  function confirmed(
-    { caller, issuer: { reviews } }: Verified,
-    token: string,
-    fingerprint: string,
-  ): Caller | Promise<Caller> {
-    return reviews === undefined ? caller : reviews.confirm(caller, token, fingerprint)
+  function confirmed({ caller, issuer: { reviews } }: Verified, token: string): Caller | Promise<Caller> {
+    return reviews === undefined ? caller : reviews.confirm(caller, token)
   }
 
-  function isCurrent({ until, expiresAt }: Remembered): boolean {
-    return clock.monotonic() < until && clock.now() < expiresAt
+  /** Verified not long ago, with keys that are still the issuer's. */
+  function believed(token: string): Verified | undefined {
+    const known = remembered.get(token)
+    const isCurrent =
+      known !== undefined &&
+      known.generation === keyGeneration() &&
+      clock.monotonic() < known.until &&
+      clock.now() < known.expiresAt
+    return isCurrent ? known : undefined
   }
 
   function keyGeneration(): number {
@@ -110,7 +134,8 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
   }
 
   /** Issuers that may have made it: usually one, but two may share an `iss` and differ in audience. */
-  async function verify(token: string, fingerprint: string, generation: number): Promise<Verified> {
+  async function verify(token: string): Promise<Verified> {
+    const generation = keyGeneration()
     const iss = issuerClaim(token)
     const reasons: string[] = []
     let unheard: TrustedIssuer | undefined
@@ -122,7 +147,7 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
         const { caller, expiresAt } = await verifyWith(keys, keys.held, (held) =>
           verifyToken(token, held, demands, clock.now()),
         )
-        remembered.set(fingerprint, {
+        remembered.set(token, {
           caller,
           issuer,
           until: clock.monotonic() + rememberMs,
@@ -160,6 +185,7 @@ export function createCallers({ issuers, anonymous, clock }: CallersOptions): Ca
 
   return {
     identify,
+    atHand,
     get problems() {
       return issuers.flatMap(({ demands: { name }, keys, reviews }) => [
         ...(keys.problem === undefined ? [] : [`issuer ${name}: keys cannot be fetched`]),

@@ -21,7 +21,9 @@ export interface Reviews {
    * @throws {Unauthenticated} the API server does not take the token
    * @throws {TokenReviewUnavailable} it does not say, and `whenUnavailable` is `reject`
    */
-  confirm(caller: Caller, token: string, fingerprint: string): Caller | Promise<Caller>
+  confirm(caller: Caller, token: string): Caller | Promise<Caller>
+  /** The token is taken, and need not be asked about again yet. */
+  hasAtHand(token: string): boolean
   /** Why the last review came to nothing; `undefined` when the last one was answered. */
   readonly problem: string | undefined
   close(): void
@@ -72,30 +74,30 @@ export function createReviews({ review, whenUnavailable, clock, observer, close 
   let answeredSince = Number.NEGATIVE_INFINITY
   let isClosed = false
 
-  function confirm(caller: Caller, token: string, fingerprint: string): Caller | Promise<Caller> {
+  function confirm(caller: Caller, token: string): Caller | Promise<Caller> {
     const now = clock.monotonic()
-    const known = remembered.get(fingerprint)
+    const known = remembered.get(token)
     const mayAsk = failures === 0 || (now >= restUntil && asking.size === 0)
     if (known !== undefined && now < known.until) {
-      if (now >= known.renewAt && mayAsk) void askOnce(caller, token, fingerprint)
+      if (now >= known.renewAt && mayAsk) void askOnce(caller, token)
       return decided(known, caller)
     }
-    const asked = asking.get(fingerprint) ?? (mayAsk ? askOnce(caller, token, fingerprint) : undefined)
+    const asked = asking.get(token) ?? (mayAsk ? askOnce(caller, token) : undefined)
     return asked === undefined
       ? undecided(known, caller)
       : asked.then((answer) => (answer === undefined ? undecided(known, caller) : decided(answer, caller)))
   }
 
-  function askOnce(caller: Caller, token: string, fingerprint: string): Promise<Answer | undefined> {
-    const underWay = asking.get(fingerprint)
+  function askOnce(caller: Caller, token: string): Promise<Answer | undefined> {
+    const underWay = asking.get(token)
     if (underWay !== undefined) return underWay
-    const answering = ask(caller, token, fingerprint).finally(() => asking.delete(fingerprint))
-    asking.set(fingerprint, answering)
+    const answering = ask(caller, token).finally(() => asking.delete(token))
+    asking.set(token, answering)
     return answering
   }
 
   /** @returns `undefined` when there is no answer; never rejects */
-  async function ask(caller: Caller, token: string, fingerprint: string): Promise<Answer | undefined> {
+  async function ask(caller: Caller, token: string): Promise<Answer | undefined> {
     const askedAt = clock.monotonic()
     try {
       const refusal = await review(token, caller)
@@ -103,7 +105,7 @@ export function createReviews({ review, whenUnavailable, clock, observer, close 
         refusal === undefined
           ? { refusal, renewAt: askedAt + renewedAfterMs, until: askedAt + believedMs }
           : { refusal, renewAt: askedAt + refusedMs, until: askedAt + refusedMs }
-      remembered.set(fingerprint, answer)
+      remembered.set(token, answer)
       observer.reviewed(refusal === undefined ? 'accepted' : 'refused')
       answeredSince = Math.max(answeredSince, askedAt)
       failures = 0
@@ -148,6 +150,10 @@ export function createReviews({ review, whenUnavailable, clock, observer, close 
 
   return {
     confirm,
+    hasAtHand(token) {
+      const known = remembered.get(token)
+      return known !== undefined && known.refusal === undefined && clock.monotonic() < known.renewAt
+    },
     get problem() {
       return problem
     },

@@ -57,21 +57,14 @@ export function answerFound(exchange: Exchange, found: Found): Answer {
     const message = 'Microsoft Graph has no such session in this workspace.'
     return envelope(exchange, entry.status, { code: entry.errorCode ?? 'itemNotFound', message }, telling)
   }
-  telling.push('etag', entry.etag, 'cache-control', 'private, no-cache')
+  const headers = identifying(exchange)
+  headers.push(...telling, 'etag', entry.etag, 'cache-control', 'private, no-cache')
   if (etagMatches(exchange.request.headers['if-none-match'], entry.etag)) {
-    return { status: 304, headers: [...identifying(exchange), ...telling], body: '' }
+    return { status: 304, headers, body: '' }
   }
-  return {
-    status: 200,
-    headers: [
-      ...identifying(exchange),
-      ...telling,
-      ...entry.headers.flat(),
-      'content-length',
-      String(entry.body.length),
-    ],
-    body: entry.body,
-  }
+  for (const [name, value] of entry.headers) headers.push(name, value)
+  headers.push('content-length', String(entry.body.length))
+  return { status: 200, headers, body: entry.body }
 }
 
 /** Any error, in Graph's envelope, so that Graph's clients read it like one of Graph's own. */
@@ -134,13 +127,9 @@ export function answerJson(
 }
 
 function identifying({ requestId, clientRequestId }: Identified): string[] {
-  return [
-    'request-id',
-    requestId,
-    ...(clientRequestId === undefined ? [] : ['client-request-id', clientRequestId]),
-    'x-content-type-options',
-    'nosniff',
-  ]
+  const headers = ['request-id', requestId, 'x-content-type-options', 'nosniff']
+  if (clientRequestId !== undefined) headers.push('client-request-id', clientRequestId)
+  return headers
 }
 
 /** RFC 9209. */

@@ -6,28 +6,36 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RateExceeded } from '../access/index.ts'
-import { AuditUnavailable, type Trail } from '../audit/index.ts'
+import type { Trail } from '../audit/index.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Flood, Log } from '../telemetry/index.ts'
 import { type Answer, answerError, type PassingAnswer } from './answer.ts'
+import { createDeparture, type Departing } from './departure.ts'
 import { CallerLeft, InternalError } from './errors.ts'
-import { type Action, type Exchange, openExchange, recordOf } from './exchange.ts'
-import type { Passing } from './passing.ts'
+import { type Action, Exchange } from './exchange.ts'
 import type { PeerOf } from './peer.ts'
 
-export type Journey = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  server: {
-    /** What the server already has against the request, if anything. */
-    readonly refused: GatewayError | undefined
-    /** How long it has waited before this, in milliseconds. */
-    readonly waitedMs: number
-    /** Called right before the answer's head is written. */
-    readonly leaving: (response: ServerResponse) => void
-  },
-) => Promise<void>
+export interface Journey {
+  /** Resolves once the answer is out, or nobody is there to take it. */
+  lead(request: IncomingMessage, response: ServerResponse, setting: Setting): Promise<void>
+  /**
+   * The short way, of what can be answered without waiting for anything but its record.
+   *
+   * @returns false where it has to be led; nothing has been done then
+   */
+  leadAtOnce(request: IncomingMessage, response: ServerResponse, setting: Setting): boolean
+  /** Resolves once every exchange has its record, and its answer where somebody waits for it. */
+  settled(): Promise<void>
+}
+
+/** How a journey begins, and how its answer leaves. */
+export interface Setting extends Pick<Departing, 'leaving'> {
+  /** What the server already has against the request, if anything. */
+  readonly refused: GatewayError | undefined
+  /** How long it has waited before this, in milliseconds. */
+  readonly waitedMs: number
+}
 
 export interface Conduct {
   readonly action: Action
@@ -38,76 +46,28 @@ export interface Conduct {
   readonly peerOf: PeerOf
   /** Finds the answer, and notes on the exchange what it learns on the way. Throws what is to be refused. */
   readonly travel: (exchange: Exchange) => Promise<Answer | PassingAnswer>
+  /** The same where nothing has to be waited for; `undefined`, and nothing done, where something has. */
+  readonly travelAtOnce?: (exchange: Exchange) => Answer | undefined
   readonly answered: (exchange: Exchange, status: number) => void
+  /** A fault of ours that no answer could be made of. */
+  readonly onFault: (error: unknown) => void
 }
 
-export function createConduct({
-  action,
-  trail,
-  clock,
-  log,
-  flood,
-  peerOf,
-  travel,
-  answered,
-}: Conduct): Journey {
-  return async function conduct(request, response, { refused, waitedMs, leaving }) {
-    const peer = peerOf(request)
-    const exchange = openExchange(request, response, { action, now: clock.now(), waitedMs, peer })
-    let answer: Answer | PassingAnswer
-    let passing: Passing | undefined
-    try {
-      if (refused !== undefined) throw refused
-      // While it waited.
-      exchange.leaves.throwIfAborted()
-      answer = await travel(exchange)
-      if (isPassing(answer)) passing = answer.body
-    } catch (error) {
-      answer = refuse(exchange, error)
-    }
+export function createConduct(conduct: Conduct): Journey {
+  const { action, clock, log, flood, peerOf, travel, travelAtOnce } = conduct
+  const depart = createDeparture({ ...conduct, refuse })
+  let underWay = 0
+  let waiting: (() => void)[] = []
 
-    // What the trail itself has refused, it has counted.
-    let hasRecord = !(exchange.refusal instanceof AuditUnavailable)
-    let isWithheld = false
-    try {
-      if (hasRecord) await trail.record(recordOf(exchange, answer.status))
-    } catch (error) {
-      answer = refuse(exchange, error)
-      hasRecord = error instanceof AuditUnavailable && error.isRecorded
-      // What has been done is on record, however late; what has only been asked is counted.
-      isWithheld = hasRecord || action === 'purge'
-    }
-    // While the record was being written.
-    if (response.destroyed && !(exchange.refusal instanceof CallerLeft)) {
-      exchange.refusal = new CallerLeft()
-      answer = { ...answer, status: exchange.refusal.status }
-      isWithheld ||= hasRecord
-    } else if (passing?.failure !== undefined && answer.body === passing) {
-      answer = refuse(exchange, passing.failure)
-      isWithheld = hasRecord
-    }
-    // The record says that the answer left; this one, that it did not.
-    if (isWithheld) trail.amend(recordOf(exchange, answer.status, 'withheld'))
-    if (exchange.refusal instanceof CallerLeft || answer.body !== passing) passing?.drop()
-    if (!(exchange.refusal instanceof CallerLeft)) {
-      leaving(response)
-      response.writeHead(answer.status, answer.headers)
-      if (isPassing(answer)) answer = await passOn(exchange, answer)
-      else response.end(answer.body, 'latin1')
-    }
-    answered(exchange, answer.status)
+  function open(request: IncomingMessage, response: ServerResponse, waitedMs: number): Exchange {
+    return new Exchange(request, response, { action, peer: peerOf(request), now: clock.now(), waitedMs })
   }
 
-  async function passOn(exchange: Exchange, answer: PassingAnswer): Promise<Answer | PassingAnswer> {
-    try {
-      await answer.body.to(exchange.response)
-      return answer
-    } catch (error) {
-      // What has been sent has been sent. That it is not whole, the caller sees by its end.
-      const instead = refuse(exchange, error)
-      trail.amend(recordOf(exchange, answer.status, 'cut'))
-      return instead
-    }
+  function ended(): void {
+    underWay -= 1
+    if (underWay > 0 || waiting.length === 0) return
+    for (const resolve of waiting) resolve()
+    waiting = []
   }
 
   function refuse(exchange: Exchange, error: unknown): Answer {
@@ -132,8 +92,52 @@ export function createConduct({
     )
     return answerError(exchange, refusal)
   }
-}
 
-function isPassing(answer: Answer | PassingAnswer): answer is PassingAnswer {
-  return typeof answer.body !== 'string'
+  return {
+    async lead(request, response, { refused, waitedMs, leaving }) {
+      underWay += 1
+      try {
+        const exchange = open(request, response, waitedMs)
+        const answer = await answerOf(exchange, refused)
+        await new Promise<void>((resolve) => depart(exchange, answer, { leaving, done: resolve }))
+      } finally {
+        ended()
+      }
+    },
+    leadAtOnce(request, response, { refused, waitedMs, leaving }) {
+      if (travelAtOnce === undefined || refused !== undefined || response.destroyed) return false
+      const exchange = open(request, response, waitedMs)
+      let answer: Answer | undefined
+      try {
+        answer = travelAtOnce(exchange)
+      } catch (error) {
+        answer = refuse(exchange, error)
+      }
+      if (answer === undefined) return false
+      underWay += 1
+      try {
+        depart(exchange, answer, { leaving, done: ended })
+      } catch (error) {
+        ended()
+        throw error
+      }
+      return true
+    },
+    settled: () =>
+      underWay === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve)),
+  }
+
+  async function answerOf(
+    exchange: Exchange,
+    refused: GatewayError | undefined,
+  ): Promise<Answer | PassingAnswer> {
+    try {
+      if (refused !== undefined) throw refused
+      // While it waited.
+      if (exchange.response.destroyed) throw new CallerLeft()
+      return await travel(exchange)
+    } catch (error) {
+      return refuse(exchange, error)
+    }
+  }
 }

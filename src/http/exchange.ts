@@ -15,7 +15,19 @@ import { type OtherRequest, type PurgeRequest, resources, type SessionRequest } 
 import { CallerLeft } from './errors.ts'
 import type { Peer } from './peer.ts'
 
-export interface Exchange {
+export type Action = AuditRecord['action']
+
+/** What an exchange begins with. */
+export interface Opening {
+  readonly action: Action
+  readonly peer: Peer
+  /** Epoch milliseconds. */
+  readonly now: number
+  /** How long the request has waited before this, in milliseconds. */
+  readonly waitedMs: number
+}
+
+export class Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly action: Action
@@ -24,50 +36,50 @@ export interface Exchange {
   /** The same moment on the clock that durations are measured with (`performance.now`). */
   readonly startedAt: number
   /** Ours, fresh. */
-  readonly requestId: string
+  readonly requestId: string = randomUUID()
   /** The caller's own, if it sent one that can be repeated safely. */
   readonly clientRequestId: string | undefined
   readonly peer: Peer
-  /** Aborts with `CallerLeft` when the connection closes before the answer is out. */
-  readonly leaves: AbortSignal
 
   // What each room finds, in the order of the journey.
-  caller?: Caller
-  asked?: SessionRequest | OtherRequest | PurgeRequest
-  rule?: string
+  caller: Caller | undefined = undefined
+  asked: SessionRequest | OtherRequest | PurgeRequest | undefined = undefined
+  rule: string | undefined = undefined
   /** By the cache, or else passed on from Graph. */
-  found?: Found
-  passed?: PassedOn
-  refusal?: GatewayError
-}
+  found: Found | undefined = undefined
+  passed: PassedOn | undefined = undefined
+  refusal: GatewayError | undefined = undefined
 
-export type Action = AuditRecord['action']
+  #leaving: AbortController | undefined = undefined
 
-export function openExchange(
-  request: IncomingMessage,
-  response: ServerResponse,
-  {
-    action,
-    now,
-    waitedMs,
-    peer,
-  }: { readonly action: Action; readonly now: number; readonly waitedMs: number; readonly peer: Peer },
-): Exchange {
-  const leaving = new AbortController()
-  if (response.destroyed) leaving.abort(new CallerLeft())
-  response.once('close', () => {
-    if (!response.writableFinished) leaving.abort(new CallerLeft())
-  })
-  return {
-    request,
-    response,
-    action,
-    arrivedAt: now - waitedMs,
-    startedAt: performance.now() - waitedMs,
-    requestId: randomUUID(),
-    clientRequestId: clientRequestIdOf(request),
-    peer,
-    leaves: leaving.signal,
+  constructor(request: IncomingMessage, response: ServerResponse, { action, peer, now, waitedMs }: Opening) {
+    this.request = request
+    this.response = response
+    this.action = action
+    this.arrivedAt = now - waitedMs
+    this.startedAt = performance.now() - waitedMs
+    this.clientRequestId = clientRequestIdOf(request)
+    this.peer = peer
+  }
+
+  /** Aborts with `CallerLeft` when the connection closes before the answer is out. Made for those who ask for it. */
+  get leaves(): AbortSignal {
+    if (this.#leaving === undefined) {
+      const leaving = new AbortController()
+      this.#leaving = leaving
+      const { response } = this
+      if (response.destroyed) leaving.abort(new CallerLeft())
+      else
+        response.once('close', () => {
+          if (!response.writableFinished) leaving.abort(new CallerLeft())
+        })
+    }
+    return this.#leaving.signal
+  }
+
+  /** Since the request came, in milliseconds. */
+  get durationMs(): number {
+    return performance.now() - this.startedAt
   }
 }
 
@@ -85,7 +97,7 @@ export function recordOf(exchange: Exchange, status: number, fate?: AuditRecord[
   return {
     action: exchange.action,
     time: exchange.arrivedAt,
-    durationMs: performance.now() - exchange.startedAt,
+    durationMs: exchange.durationMs,
     requestId: exchange.requestId,
     clientRequestId: exchange.clientRequestId,
     method: exchange.request.method,

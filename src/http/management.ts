@@ -52,7 +52,7 @@ export function createManagementServer(options: ManagementOptions): ManagementSe
     open.add(response)
     response.once('close', () => open.delete(response))
     const { leaving } = connections
-    return purging(request, response, { refused: ambiguityOf(request), waitedMs: 0, leaving })
+    return purging.lead(request, response, { refused: ambiguityOf(request), waitedMs: 0, leaving })
   })
 
   app.use((request, response, next) => {

@@ -83,9 +83,17 @@ function addressIn(entry: string): string | undefined {
   return plain(address)
 }
 
+/** The same object for each request of a connection: what is made of it is made once. */
+const socketPeers = new WeakMap<Socket, Peer>()
+
 function socketPeer({ socket }: Pick<IncomingMessage, 'socket'>): Peer {
+  const known = socketPeers.get(socket)
+  if (known !== undefined) return known
   const { remoteAddress, remotePort } = socket
-  return { ip: remoteAddress === undefined ? undefined : plain(remoteAddress), port: remotePort }
+  const peer = { ip: remoteAddress === undefined ? undefined : plain(remoteAddress), port: remotePort }
+  // Of one that has gone nothing can be said any more.
+  if (remoteAddress !== undefined) socketPeers.set(socket, peer)
+  return peer
 }
 
 /** IPv4 as itself, and IPv6 without its zone, which means nothing elsewhere. */

@@ -56,14 +56,10 @@ export function createPublicServer({
   const refusals = new WeakMap<IncomingMessage, GatewayError>()
   /** Of those who have waited in line, for how many milliseconds. */
   const waits = new WeakMap<IncomingMessage, number>()
-  const underWay = new Set<Promise<void>>()
+  const { leaving } = connections
   function lead(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { leaving } = connections
     const refused = refusals.get(request)
-    const waitedMs = waits.get(request) ?? 0
-    const led = journey(request, response, { refused, waitedMs, leaving }).finally(() => underWay.delete(led))
-    underWay.add(led)
-    return led
+    return journey.lead(request, response, { refused, waitedMs: waits.get(request) ?? 0, leaving })
   }
   const app = express().disable('x-powered-by').disable('etag').set('query parser', false)
   app.use((request, response) => lead(request, response))
@@ -89,6 +85,12 @@ export function createPublicServer({
   }
 
   function begin(request: IncomingMessage, response: ServerResponse, waitedMs: number): void {
+    const refused = refusals.get(request)
+    try {
+      if (journey.leadAtOnce(request, response, { refused, waitedMs, leaving })) return
+    } catch (error) {
+      return fault(error)
+    }
     if (waitedMs > 0) waits.set(request, waitedMs)
     dispatch(request, response, (error) => {
       // Express passes by every handler when it cannot parse a target. The journey can say what is wrong with it.
@@ -157,7 +159,7 @@ export function createPublicServer({
     connections,
     async settled() {
       while (shedding.waiting > 0) await turn()
-      await Promise.allSettled(underWay)
+      await journey.settled()
     },
     close() {
       connections.close()

@@ -19,10 +19,14 @@ function withProperties(resource: string, select: readonly string[] | null): str
  * @param resource the key of the question about all of them
  */
 export function sessionKeys(resource: string, selectable: readonly string[]): string[] {
-  const choices = selectable
+  return [resource, ...choicesOf(selectable).map((names) => withProperties(resource, names))]
+}
+
+/** Each choice of one name or more, sorted. */
+function choicesOf(selectable: readonly string[]): readonly string[][] {
+  return selectable
     .toSorted()
-    .reduce<string[][]>((chosen, name) => [...chosen, ...chosen.map((names) => [...names, name])], [[]])
-  return choices.map((names) => withProperties(resource, names.length === 0 ? null : names))
+    .reduce<string[][]>((chosen, name) => [...chosen, [name], ...chosen.map((names) => [...names, name])], [])
 }
 
 /** Where the API begins, as Graph spells it. */
@@ -38,6 +42,31 @@ export function graphTarget(request: ReadRequest): string {
   const segments = path.flatMap((collection, index) => [collection, request.ids[index] ?? []].flat())
   const query = queryOf(request)
   return `${graphRoot}/${segments.join('/')}${query === '' ? '' : `?${query}`}`
+}
+
+const canonicalTarget =
+  /^\/beta\/security\/securityCopilot\/workspaces\/([a-z0-9][a-z0-9_-]{0,63})\/sessions\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\?.*)?$/
+
+/**
+ * Reads targets that are in the canonical form already, as those of nearly all callers are: `graphTarget` of what it
+ * returns is the target itself.
+ *
+ * @param selectable property names that `$select` may name, in canonical case
+ * @returns for a target: undefined where `parseReadRequest` has to say what it means, or what is wrong with it
+ */
+export function createCanonicalReader(
+  selectable: readonly string[],
+): (target: string) => SessionRequest | undefined {
+  const selections = new Map<string, readonly string[]>(
+    choicesOf(selectable).map((names) => [`?$select=${names.join(',')}`, names]),
+  )
+  return (target) => {
+    const [, workspaceId, sessionId, query] = canonicalTarget.exec(target) ?? []
+    if (workspaceId === undefined || sessionId === undefined) return undefined
+    if (query === undefined) return { read: 'session', workspaceId, sessionId, select: null }
+    const select = selections.get(query)
+    return select && { read: 'session', workspaceId, sessionId, select }
+  }
 }
 
 function queryOf({ select, options: { filter, count, top, page } }: OtherRequest): string {

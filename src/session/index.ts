@@ -17,7 +17,7 @@ export {
 } from './options.ts'
 export { resources, type ListOption, type Read, type Resource } from './resources.ts'
 export { assertSaneTarget, decodePathSegments, lowerCase } from './target.ts'
-export { sessionKey, sessionKeys, graphRoot, graphTarget } from './canonical.ts'
+export { createCanonicalReader, sessionKey, sessionKeys, graphRoot, graphTarget } from './canonical.ts'
 export { ownTarget } from './links.ts'
 export { parsePurgeRequest, type PurgeRequest } from './purge.ts'
 export { InvalidRequest, UnknownPurge, UnknownResource } from './errors.ts'

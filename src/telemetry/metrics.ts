@@ -5,6 +5,7 @@
  */
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { createRequestTally } from './requests.ts'
 
 export interface Metrics {
   /**
@@ -103,8 +104,12 @@ export function createMetrics(gauges: Gauges): Metrics {
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]): Gauge<L> =>
     new Gauge({ name: `${prefix}${name}`, help, labelNames, registers })
 
-  const requests = counter('requests_total', 'Requests answered', ['status', 'cache'])
-  const duration = histogram('request_duration_seconds', 'Time from a request to its answer', ['cache'])
+  const tally = createRequestTally({
+    registry,
+    counter: { name: `${prefix}requests_total`, help: 'Requests answered' },
+    histogram: { name: `${prefix}request_duration_seconds`, help: 'Time from a request to its answer' },
+    buckets: latencyBuckets,
+  })
   const refusals = counter('refusals_total', 'Requests refused or failed, by the code of the error', ['code'])
   const unparsable = counter('unparsable_requests_total', 'Requests that the HTTP parser refused', ['code'])
   const graphCalls = counter('graph_calls_total', 'Calls to Graph, by status or failure', ['outcome'])
@@ -201,10 +206,7 @@ export function createMetrics(gauges: Gauges): Metrics {
   }
 
   return {
-    answered(status, outcome, durationMs) {
-      requests.inc({ status: String(status), cache: outcome })
-      duration.observe({ cache: outcome }, durationMs / 1000)
-    },
+    answered: tally.answered,
     refused: (code) => refusals.inc({ code }),
     unparsable: (code) => unparsable.inc({ code }),
     graphCalled(outcome, durationMs) {

@@ -118,7 +118,7 @@ describe('while the API server does not say', () => {
       observer: { reviewed: (outcome) => heard.push(outcome), changed: (problem) => heard.push(problem) },
       close() {},
     })
-    const confirm = async (token: string): Promise<unknown> => reviews.confirm(caller, token, token)
+    const confirm = async (token: string): Promise<unknown> => reviews.confirm(caller, token)
     // Both are asked before either fails; the second answer comes after the first failure.
     const failing = confirm('a')
     fails = false

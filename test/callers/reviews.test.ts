@@ -192,7 +192,7 @@ test('a review at hand needs no promise: the answer is there at once', async () 
     observer: { reviewed() {}, changed() {} },
     close() {},
   })
-  const confirm = (token: string): unknown => reviews.confirm(caller, token, token)
+  const confirm = (token: string): unknown => reviews.confirm(caller, token)
   assert(confirm('there') instanceof Promise)
   assert.equal(await confirm('there'), caller)
   assert.equal(confirm('there'), caller)

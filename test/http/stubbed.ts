@@ -58,12 +58,16 @@ export async function startStubbed(options: {
   })
   const pair = tls ? await certificate(building) : undefined
   const { server } = createPublicServer({
-    async journey(_request, response, { leaving }) {
-      await (holds ?? turn())
-      if (isSilent) return
-      leaving(response)
-      response.writeHead(200, ['content-length', String(body)])
-      response.end('x'.repeat(body), 'latin1')
+    journey: {
+      async lead(_request, response, { leaving }) {
+        await (holds ?? turn())
+        if (isSilent) return
+        leaving(response)
+        response.writeHead(200, ['content-length', String(body)])
+        response.end('x'.repeat(body), 'latin1')
+      },
+      leadAtOnce: () => false,
+      settled: async () => {},
     },
     tls: pair && { current: pair, onChange() {}, problem: undefined, close() {} },
     connections,

@@ -166,7 +166,7 @@ describe('connections that end badly', () => {
 test('headers that do not arrive in time are 408', async () => {
   // Node decides that on a clock of its own; what it says then is said here.
   const { server } = createPublicServer({
-    journey: () => Promise.resolve(),
+    journey: { lead: async () => {}, leadAtOnce: () => false, settled: async () => {} },
     tls: undefined,
     connections: createConnections({ most: 10, clock: createFakeClock() }),
     shedding: { admit: (_request, _response, begin) => begin(0), refused: 0, waiting: 0, close() {} },
