@@ -145,10 +145,11 @@ function createStanding(rules: readonly Rule[], reader: Reader): Standing {
   const inNamed = new Map<string, readonly Rule[]>()
   return {
     rulesIn(workspaceId) {
-      // No caller can make it grow: the names are the operator's.
-      if (workspaceId === null || !named.has(workspaceId)) return elsewhere
+      if (workspaceId === null) return elsewhere
       const known = inNamed.get(workspaceId)
       if (known !== undefined) return known
+      // No caller can make it grow: the names are the operator's.
+      if (!named.has(workspaceId)) return elsewhere
       const here = own.filter((rule) => hasWorkspace(rule, workspaceId))
       inNamed.set(workspaceId, here)
       return here

@@ -36,8 +36,8 @@ const severity = { informational: 1, low: 2, high: 4 } as const
 
 /** What becomes of the same objects request after request is made once. */
 const callerParts = new WeakMap<AuditCaller, string>()
-/** By the rule that last permitted something. */
-const permittedParts = new WeakMap<AuditCaller, { readonly rule: string; readonly part: string }>()
+/** Of a caller who was last permitted to read a session. */
+const readerParts = new WeakMap<AuditCaller, { readonly rule: string; readonly part: string }>()
 const peerParts = new WeakMap<AuditRecord['peer'], string>()
 
 export interface RecordFormat {
@@ -72,10 +72,10 @@ export function createRecordFormat({ version, tenantId, hostName }: Origin): Rec
   function request(record: AuditRecord, sequence: number): OpenLine {
     const { time, durationMs, requestId, clientRequestId, refusal, repeated, fate } = record
     return (
-      `{"level":"info","time":${time},${verdictPart(record)}` +
+      `{"level":"info","time":${time}${verdictPart(record)}` +
       (refusal?.reason === undefined ? '' : `"status_detail":${quoteShort(refusal.reason)},`) +
-      `"duration":${Math.round(durationMs)},${repeated === undefined ? '' : repeatedPart(repeated)}` +
-      `${actorPart(record)}${operationPart(record)}${requestId}"` +
+      `"duration":${Math.round(durationMs)}${repeated === undefined ? '' : repeatedPart(repeated)}` +
+      `${actorPart(record)}${requestId}"` +
       `${dataPart(record.asked)}${answerPart(record)}${peerPart(record.peer)}${resourcePart(record)}` +
       `${metadata}${sequence}${clientRequestId === undefined ? '' : `,"correlation_uid":"${clientRequestId}"`}` +
       `},"unmapped":{"cache":"${record.outcome ?? 'none'}"${tripPart(record)}${fate === undefined ? '' : `,"${fate}":true`}`
@@ -88,8 +88,8 @@ export function createRecordFormat({ version, tenantId, hostName }: Origin): Rec
       `{"level":"info","time":${time},"class_uid":${classUid},"category_uid":6,"activity_id":99,` +
       `"activity_name":"${eventNames[name]}","type_uid":${classUid * 100 + 99},` +
       `"severity_id":${isFault ? severity.high : severity.informational},` +
-      `"status_id":${isFault ? failure : success},${repeated === undefined ? '' : repeatedPart(repeated)}` +
-      `"actor":{"app_name":"session-gateway"},"api":{"operation":"audit.${name}","request":{"uid":"${uid}"}},` +
+      `"status_id":${isFault ? failure : success}${repeated === undefined ? '' : repeatedPart(repeated)}` +
+      `,"actor":{"app_name":"session-gateway"},"api":{"operation":"audit.${name}","request":{"uid":"${uid}"}},` +
       `"src_endpoint":{"name":${quote(hostName)}},${metadata}${sequence}},` +
       `"unmapped":{${detail === undefined ? '' : `"trail":${JSON.stringify(detail)}`}`
     )
@@ -107,7 +107,7 @@ function verdictPart({ action, status }: AuditRecord): string {
   if (known !== undefined) return known
   const [activity, activityName] = activities[action]
   const part =
-    `"class_uid":${classUid},"category_uid":6,"activity_id":${activity},` +
+    `,"class_uid":${classUid},"category_uid":6,"activity_id":${activity},` +
     `"activity_name":"${activityName}","type_uid":${classUid * 100 + activity},` +
     `"severity_id":${status === 401 || status === 403 ? severity.low : severity.informational},` +
     `"status_id":${status < 400 ? success : failure},"status_code":"${status}",`
@@ -115,12 +115,14 @@ function verdictPart({ action, status }: AuditRecord): string {
   return part
 }
 
+/** Up to where the request's id follows. */
 function actorPart(record: AuditRecord): string {
-  const { caller, rule } = record
-  const known = caller && permittedParts.get(caller)
+  const { action, caller, asked, rule } = record
+  const isPlain = action === 'read' && asked !== undefined && !('operation' in asked)
+  const known = isPlain && caller !== undefined ? readerParts.get(caller) : undefined
   if (known !== undefined && known.rule === rule) return known.part
-  const part = `"actor":{${callerPart(caller)}${authorizationPart(record)}},`
-  if (caller !== undefined && rule !== undefined) permittedParts.set(caller, { rule, part })
+  const part = `,"actor":{${callerPart(caller)}${authorizationPart(record)}},${operationPart(record)}`
+  if (isPlain && caller !== undefined && rule !== undefined) readerParts.set(caller, { rule, part })
   return part
 }
 
@@ -150,15 +152,10 @@ function authorizationPart({ rule, refusal }: AuditRecord): string {
 }
 
 function operationPart({ action, asked }: AuditRecord): string {
-  if (asked === undefined) return apiPart('unknown')
-  return 'operation' in asked ? apiPart(asked.operation) : operationParts[action]
-}
-
-function apiPart(operation: string): string {
+  const operation =
+    asked === undefined ? 'unknown' : 'operation' in asked ? asked.operation : operations[action]
   return `"api":{"operation":"${operation}","version":"beta","service":{"name":"Microsoft Graph"},"request":{"uid":"`
 }
-
-const operationParts = { read: apiPart(operations.read), purge: apiPart(operations.purge) }
 
 const plainAnswer =
   '},"response":{"code":200}},"http_request":{"http_method":"GET"},"http_response":{"code":200},'
@@ -223,5 +220,5 @@ function tripPart({ trip, graphFailure }: AuditRecord): string {
 }
 
 function repeatedPart({ count, from, until }: Repeated): string {
-  return `"count":${count},"start_time":${from},"end_time":${until},`
+  return `,"count":${count},"start_time":${from},"end_time":${until}`
 }

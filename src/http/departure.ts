@@ -5,7 +5,7 @@
  */
 
 import type { ServerResponse } from 'node:http'
-import { AuditUnavailable, type Trail } from '../audit/index.ts'
+import { AuditUnavailable, type Trail, type Waiter } from '../audit/index.ts'
 import type { Answer, PassingAnswer } from './answer.ts'
 import { CallerLeft } from './errors.ts'
 import { type Action, type Exchange, recordOf } from './exchange.ts'
@@ -30,52 +30,105 @@ export interface Departing {
 
 export type Depart = (exchange: Exchange, answer: Answer | PassingAnswer, departing: Departing) => void
 
-interface Recording {
-  readonly hasRecord: boolean
-  /** There is a record of an answer that does not leave. */
-  readonly isWithheld: boolean
+export function createDeparture(options: DepartureOptions): Depart {
+  return function depart(exchange, answer, departing) {
+    const departure = new Departure(options, departing, exchange, answer)
+    // What the trail itself has refused, it has counted.
+    if (exchange.refusal instanceof AuditUnavailable) departure.leave()
+    else options.trail.hand(recordOf(exchange, answer.status), departure)
+  }
 }
 
-const recorded: Recording = { hasRecord: true, isWithheld: false }
-const unrecorded: Recording = { hasRecord: false, isWithheld: false }
+/** One answer, while it waits for its record, and when that is taken. */
+class Departure implements Waiter {
+  readonly #options: DepartureOptions
+  readonly #departing: Departing
+  readonly #exchange: Exchange
+  /** What was found, where that is on its way from Graph; it may not be what leaves. */
+  readonly #passing: Passing | undefined
+  #answer: Answer | PassingAnswer
+  #hasRecord = false
+  /** There is a record of an answer that does not leave. */
+  #isWithheld = false
 
-export function createDeparture(options: DepartureOptions): Depart {
-  const { action, trail, refuse, answered, onFault } = options
-
-  function send(
+  constructor(
+    options: DepartureOptions,
+    departing: Departing,
     exchange: Exchange,
-    found: Answer | PassingAnswer,
-    passing: Passing | undefined,
-    { leaving, done }: Departing,
-    { hasRecord, ...recording }: Recording,
-  ): void {
-    const { response } = exchange
-    let answer = found
-    let { isWithheld } = recording
-    // While the record was being written.
-    if (response.destroyed && !(exchange.refusal instanceof CallerLeft)) {
-      exchange.refusal = new CallerLeft()
-      answer = { ...answer, status: exchange.refusal.status }
-      isWithheld ||= hasRecord
-    } else if (passing?.failure !== undefined && answer.body === passing) {
-      answer = refuse(exchange, passing.failure)
-      isWithheld = hasRecord
+    answer: Answer | PassingAnswer,
+  ) {
+    this.#options = options
+    this.#departing = departing
+    this.#exchange = exchange
+    this.#answer = answer
+    this.#passing = isPassing(answer) ? answer.body : undefined
+  }
+
+  taken(): void {
+    this.#hasRecord = true
+    this.leave()
+  }
+
+  notTaken(error: AuditUnavailable): void {
+    const { action, refuse } = this.#options
+    this.#answer = refuse(this.#exchange, error)
+    this.#hasRecord = error.isRecorded
+    // What has been done is on record, however late; what has only been asked is counted.
+    this.#isWithheld = error.isRecorded || action === 'purge'
+    this.leave()
+  }
+
+  leave(): void {
+    try {
+      this.#lookAgain()
+      this.#send()
+    } catch (error) {
+      this.#fault(error)
     }
+  }
+
+  #fault(error: unknown): void {
+    this.#options.onFault(error)
+    this.#exchange.response.socket?.destroy()
+    this.#departing.done()
+  }
+
+  /** What has happened while the record was being written. */
+  #lookAgain(): void {
+    const exchange = this.#exchange
+    const failure = this.#passing?.failure
+    if (exchange.response.destroyed && !(exchange.refusal instanceof CallerLeft)) {
+      exchange.refusal = new CallerLeft()
+      this.#answer = { ...this.#answer, status: exchange.refusal.status }
+      this.#isWithheld ||= this.#hasRecord
+    } else if (failure !== undefined && this.#answer.body === this.#passing) {
+      this.#answer = this.#options.refuse(exchange, failure)
+      this.#isWithheld = this.#hasRecord
+    }
+  }
+
+  #send(): void {
+    const { trail, answered } = this.#options
+    const exchange = this.#exchange
+    const answer = this.#answer
     // The record says that the answer left; this one, that it did not.
-    if (isWithheld) trail.amend(recordOf(exchange, answer.status, 'withheld'))
+    if (this.#isWithheld) trail.amend(recordOf(exchange, answer.status, 'withheld'))
     const hasLeft = exchange.refusal instanceof CallerLeft
-    if (hasLeft || answer.body !== passing) passing?.drop()
+    if (hasLeft || answer.body !== this.#passing) this.#passing?.drop()
     if (!hasLeft) {
-      leaving(response)
+      const { response } = exchange
+      this.#departing.leaving(response)
       response.writeHead(answer.status, answer.headers)
-      if (isPassing(answer)) return void passOn(exchange, answer).finally(done)
+      if (isPassing(answer)) return void this.#passOn(answer).catch((error: unknown) => this.#fault(error))
       response.end(answer.body, 'latin1')
     }
     answered(exchange, answer.status)
-    done()
+    this.#departing.done()
   }
 
-  async function passOn(exchange: Exchange, { status, body }: PassingAnswer): Promise<void> {
+  async #passOn({ status, body }: PassingAnswer): Promise<void> {
+    const { trail, refuse, answered } = this.#options
+    const exchange = this.#exchange
     try {
       await body.to(exchange.response)
       answered(exchange, status)
@@ -85,30 +138,7 @@ export function createDeparture(options: DepartureOptions): Depart {
       trail.amend(recordOf(exchange, status, 'cut'))
       answered(exchange, instead.status)
     }
-  }
-
-  return function depart(exchange, answer, departing) {
-    const passing = isPassing(answer) ? answer.body : undefined
-    function leave(made: Answer | PassingAnswer, recording: Recording): void {
-      try {
-        send(exchange, made, passing, departing, recording)
-      } catch (error) {
-        onFault(error)
-        exchange.response.socket?.destroy()
-        departing.done()
-      }
-    }
-
-    // What the trail itself has refused, it has counted.
-    if (exchange.refusal instanceof AuditUnavailable) return leave(answer, unrecorded)
-    trail.hand(recordOf(exchange, answer.status), {
-      taken: () => leave(answer, recorded),
-      notTaken(error) {
-        const hasRecord = error.isRecorded
-        // What has been done is on record, however late; what has only been asked is counted.
-        leave(refuse(exchange, error), { hasRecord, isWithheld: hasRecord || action === 'purge' })
-      },
-    })
+    this.#departing.done()
   }
 }
 

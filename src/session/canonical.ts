@@ -61,8 +61,11 @@ export function createCanonicalReader(
     choicesOf(selectable).map((names) => [`?$select=${names.join(',')}`, names]),
   )
   return (target) => {
-    const [, workspaceId, sessionId, query] = canonicalTarget.exec(target) ?? []
+    const match = canonicalTarget.exec(target)
+    const workspaceId = match?.[1]
+    const sessionId = match?.[2]
     if (workspaceId === undefined || sessionId === undefined) return undefined
+    const query = match?.[3]
     if (query === undefined) return { read: 'session', workspaceId, sessionId, select: null }
     const select = selections.get(query)
     return select && { read: 'session', workspaceId, sessionId, select }
