@@ -1,17 +1,56 @@
 /**
- * How a benchmark speaks: what it ran on, a table, then a verdict line a goal. Times are never judged, only ratios
- * within one run: machines are noisy, and differ.
+ * How a benchmark speaks: what it ran on, tables, then a verdict line a goal. Ratios within one run are judged, and what
+ * it takes in time or memory only where no contestant does the same: machines are noisy, and differ.
  *
  * @module
  */
 
 import { cpus } from 'node:os'
 
+/** One row of the goals table. */
 export interface Goal {
   readonly what: string
-  /** As measured in this run. */
+  /** The median, where there are several runs. */
   readonly measured: number
-  readonly atLeast: number
+  /** One value a round: the spread. */
+  readonly runs?: readonly number[]
+  /** A ratio when absent. */
+  readonly unit?: '×' | 'ms' | 'MB' | 'KB'
+  /** Exactly one of the two. */
+  readonly atLeast?: number
+  readonly atMost?: number
+}
+
+/** Contestants and their runs. */
+export interface Table {
+  readonly title: string
+  readonly unit: string
+  readonly rows: Readonly<Record<string, readonly number[]>>
+}
+
+/** What a file of benchmarks gives. */
+export interface Figures {
+  readonly name: string
+  readonly goals: readonly Goal[]
+  readonly tables: readonly Table[]
+}
+
+/**
+ * For a file that is run by itself: prints what it gives, and exits 1 when a goal is missed. The process that forked it
+ * gets the figures as a message.
+ *
+ *     if (import.meta.main) await reportAlone(measure)
+ */
+export async function reportAlone(measure: (isFull: boolean) => Promise<Figures>): Promise<void> {
+  const figures = await measure(process.env['FULL'] === '1')
+  printMachine()
+  for (const { title, unit, rows } of figures.tables) {
+    print(`\n${title}`)
+    printRows(unit, new Map(Object.entries(rows)))
+  }
+  print('')
+  process.exitCode = judge(figures.goals)
+  process.send?.(figures)
 }
 
 export function printMachine(): void {
@@ -21,27 +60,60 @@ export function printMachine(): void {
 /** @param spreads one row a contestant: its name and its runs */
 export function printTable(unit: string, spreads: ReadonlyMap<string, readonly number[]>): void {
   printMachine()
+  printRows(unit, spreads)
+}
+
+function printRows(unit: string, spreads: ReadonlyMap<string, readonly number[]>): void {
   const width = Math.max(...[...spreads.keys()].map((name) => name.length))
   print(
     `${'contestant'.padEnd(width)}  ${'median'.padStart(10)}  ${'min'.padStart(10)}  ${'max'.padStart(10)}  ${unit}`,
   )
   for (const [name, runs] of spreads) {
-    const row = [median(runs), Math.min(...runs), Math.max(...runs)].map((n) => n.toFixed(0).padStart(10))
+    const row = [median(runs), Math.min(...runs), Math.max(...runs)].map((n) => readable(n).padStart(10))
     print(`${name.padEnd(width)}  ${row.join('  ')}`)
   }
 }
 
 /** @returns the exit code: 1 when a goal is missed */
 export function judge(goals: readonly Goal[]): number {
-  let code = 0
-  for (const { what, measured, atLeast } of goals) {
-    const isMet = measured >= atLeast
-    if (!isMet) code = 1
+  for (const goal of goals) {
+    const spread = spreadOf(goal)
     print(
-      `${isMet ? 'MET   ' : 'MISSED'}  ${what}: ${measured.toFixed(2)} (goal: at least ${atLeast.toFixed(2)})`,
+      `${isMet(goal) ? 'MET   ' : 'MISSED'}  ${goal.what}: ${withUnit(goal, goal.measured)}${
+        spread === undefined ? '' : `, ${spread}`
+      } (goal: ${boundOf(goal)})`,
     )
   }
-  return code
+  return goals.every(isMet) ? 0 : 1
+}
+
+/** What was not measured is missed. */
+export function isMet({ measured, atLeast = -Infinity, atMost = Infinity }: Goal): boolean {
+  return measured >= atLeast && measured <= atMost
+}
+
+/** 'at least 1.10' */
+export function boundOf(goal: Goal): string {
+  const { atLeast, atMost = Number.NaN } = goal
+  return atLeast === undefined ? `at most ${withUnit(goal, atMost)}` : `at least ${withUnit(goal, atLeast)}`
+}
+
+/** '1.05 to 1.18'; undefined where there was but one run. */
+export function spreadOf(goal: Goal): string | undefined {
+  const { runs = [] } = goal
+  if (runs.length < 2) return undefined
+  return `${readable(Math.min(...runs))} to ${withUnit(goal, Math.max(...runs))}`
+}
+
+/** '1.12' for a ratio, '0.31 ms' for the others. */
+export function withUnit({ unit = '×' }: Pick<Goal, 'unit'>, value: number): string {
+  return unit === '×' ? readable(value) : `${readable(value)} ${unit}`
+}
+
+/** No more digits than say something. */
+export function readable(value: number): string {
+  const size = Math.abs(value)
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 || size === 0 ? 2 : 3)
 }
 
 export function median(values: readonly number[]): number {
