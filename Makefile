@@ -67,9 +67,12 @@ chart: $(installed) ## dist/session-gateway-VERSION.tgz, the chart as a package
 	@node test/world/helm.ts
 	@.tools/helm-4.1.4 package helm --destination dist >&2
 
-bench: $(installed) ## one file of bench/ (BENCH=name): its table, a verdict line a goal, exit 1 when one is missed
-	@test -f "bench/$(BENCH).ts" || { echo "BENCH is one of: $(basename $(notdir $(wildcard bench/*.ts)))" >&2; exit 1; }
-	@node bench/$(BENCH).ts
+# Which of the files there are benchmarks: those that say how they are run.
+benchmarks = $(basename $(notdir $(shell grep -l 'make bench BENCH=' bench/*.ts)))
+
+bench: $(installed) ## the goals, measured against peers (FULL=1: at length), or one of bench/ (BENCH=name); exit 1 when one is missed
+	@$(if $(BENCH),$(if $(filter $(BENCH),$(benchmarks)),,{ echo "BENCH is one of: $(benchmarks)" >&2; exit 1; }))
+	@node bench/$(or $(BENCH),all).ts
 
 soak: dist/main.js ## MINUTES (10) of load, faults and restarts; SEED repeats the choices; exit 1 when an invariant breaks
 	@node bench/soak/soak.ts

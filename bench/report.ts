@@ -6,6 +6,7 @@
  */
 
 import { cpus } from 'node:os'
+import type { Chart } from './chart.ts'
 
 /** One row of the goals table. */
 export interface Goal {
@@ -33,6 +34,8 @@ export interface Figures {
   readonly name: string
   readonly goals: readonly Goal[]
   readonly tables: readonly Table[]
+  /** Name of the file → what it draws. */
+  readonly charts?: Readonly<Record<string, Chart>>
 }
 
 /**
@@ -72,6 +75,11 @@ function printRows(unit: string, spreads: ReadonlyMap<string, readonly number[]>
     const row = [median(runs), Math.min(...runs), Math.max(...runs)].map((n) => readable(n).padStart(10))
     print(`${name.padEnd(width)}  ${row.join('  ')}`)
   }
+}
+
+/** For the table of goals: of each round by itself, so that what slows a whole round down counts for neither. */
+export function ratios(of: readonly number[], to: readonly number[]): number[] {
+  return of.map((value, round) => value / (to[round] ?? Number.NaN))
 }
 
 /** @returns the exit code: 1 when a goal is missed */
