@@ -6,8 +6,10 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, release, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { format, resolveConfig } from 'prettier'
 import type { Figures } from './report.ts'
 
 /** The benchmarks of the goals, in the order of their table. */
@@ -41,7 +43,13 @@ export function read(name: string): Result | undefined {
 }
 
 export async function write(result: Result): Promise<void> {
-  await writeFile(new URL(`${result.figures.name}.json`, folder), `${JSON.stringify(result, null, 1)}\n`)
+  await mkdir(folder, { recursive: true })
+  // More digits say nothing.
+  const rounded = JSON.stringify(result, (_key, value: unknown) =>
+    typeof value === 'number' ? Number(value.toPrecision(5)) : value,
+  )
+  const filepath = fileURLToPath(new URL(`${result.figures.name}.json`, folder))
+  await writeFile(filepath, await format(rounded, { ...(await resolveConfig(filepath)), filepath }))
 }
 
 function versions(): Record<string, string> {

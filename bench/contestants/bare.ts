@@ -1,14 +1,17 @@
-/** Nothing but `node:http`, writing bytes of the size of a session: the ceiling for anything on Node. */
+/**
+ * Nothing but `node:http`, writing the bytes of a session as the gateway writes them: the ceiling for anything on Node.
+ * Arguments: a port, the headers (names and values in turn) and the body, as JSON.
+ */
 
 import { createServer } from 'node:http'
 
-const body = Buffer.alloc(304, 0x78)
+const [port = '', answer = ''] = process.argv.slice(2)
+const { headers, body } = JSON.parse(answer) as { headers: string[]; body: string }
 const server = createServer((_request, response) => {
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
-  response.end(body)
+  response.writeHead(200, headers)
+  // A string leaves together with the headers, and bytes in a piece of their own.
+  response.end(body, 'latin1')
 })
-server.listen(0, '127.0.0.1', () => {
-  const address = server.address()
-  if (typeof address === 'object') process.stdout.write(`${JSON.stringify({ port: address?.port })}\n`)
-})
+server.keepAliveTimeout = 75_000
+server.listen(Number(port), '127.0.0.1')
 process.once('SIGTERM', () => process.exit(0))
