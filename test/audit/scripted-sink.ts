@@ -14,6 +14,8 @@ export interface ScriptedSink extends Sink {
   readonly fail: (message: string, how?: { taken?: number; isFinal?: boolean }) => void
   /** From now on every write is taken at once, the one under way included. */
   readonly flow: () => void
+  /** From now on writes wait again. */
+  readonly hold: () => void
   readonly isClosed: boolean
 }
 
@@ -69,6 +71,9 @@ export function createScriptedSink(): ScriptedSink {
     flow() {
       isFlowing = true
       take()
+    },
+    hold() {
+      isFlowing = false
     },
   }
 }

@@ -10,7 +10,7 @@ import {
   sessionKey,
   type SessionRequest,
 } from '../../src/session/index.ts'
-import { selectable, sessionRequest, spelling } from './spellings.ts'
+import { anyText, selectable, sessionRequest, spelling } from './spellings.ts'
 
 function parse(target: string): SessionRequest {
   const request = parseReadRequest(target, selectable)
@@ -59,29 +59,6 @@ test('all sixteen choices of properties have keys of their own, and "everything"
   const keys = choices.map((select) => sessionKey({ ...asked, select: select?.toSorted() ?? null }))
   assert.equal(new Set(keys).size, 16)
 })
-
-/** Text that comes close to being a target. */
-const fragments = fc.constantFrom(
-  ..."/ // beta v1.0 security securityCopilot workspaces sessions default ( ) ' ? & = , $select select id".split(
-    ' ',
-  ),
-  ...`(' ') displayName %24 %2f %00 % %ff %c0%af .. . \\ # + __proto__ ecdfb9b3-58f5-457f-a18c-4a477890b252`.split(
-    ' ',
-  ),
-  ...' \0 \u{1f6e1} \ud800 \u212a'.split(' '),
-  ' ',
-)
-const anyText = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 200 }),
-  fc.array(fragments, { maxLength: 30 }).map((parts) => parts.join('')),
-  // A good target with one thing wrong somewhere in it.
-  fc
-    .tuple(sessionRequest.chain(spelling), fc.nat(), fc.nat(2), fc.oneof(fragments, fc.constant('')))
-    .map(([good, at, without, wrong]) => {
-      const cut = at % (good.length + 1)
-      return good.slice(0, cut) + wrong + good.slice(cut + without)
-    }),
-)
 
 test('any text is either refused with 400 or 404, or means one thing that Graph’s target says again', () => {
   let understood = 0

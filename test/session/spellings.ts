@@ -94,3 +94,27 @@ export function spelling(request: SessionRequest): fc.Arbitrary<string> {
     )
     .map((parts) => `/${parts.slice(0, -1).join('/')}${parts.at(-1) ?? ''}`)
 }
+
+/** Text that comes close to being a target. */
+const fragments = fc.constantFrom(
+  ..."/ // beta v1.0 security securityCopilot workspaces sessions default ( ) ' ? & = , $select select id".split(
+    ' ',
+  ),
+  ...`(' ') displayName %24 %2f %00 % %ff %c0%af .. . \\ # + __proto__ ecdfb9b3-58f5-457f-a18c-4a477890b252`.split(
+    ' ',
+  ),
+  ...' \0 \u{1f6e1} \ud800 \u212a'.split(' '),
+  ' ',
+)
+/** What strangers may send for a target. */
+export const anyText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.array(fragments, { maxLength: 30 }).map((parts) => parts.join('')),
+  // A good target with one thing wrong somewhere in it.
+  fc
+    .tuple(sessionRequest.chain(spelling), fc.nat(), fc.nat(2), fc.oneof(fragments, fc.constant('')))
+    .map(([good, at, without, wrong]) => {
+      const cut = at % (good.length + 1)
+      return good.slice(0, cut) + wrong + good.slice(cut + without)
+    }),
+)

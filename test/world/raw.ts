@@ -50,17 +50,26 @@ export function sendRaw(bytes: string | readonly string[], options: RawOptions):
   })
 }
 
-/** Satisfied by this many whole answers, by their Content-Length. */
+/** Satisfied by this many whole answers, by their length. */
 export function answers(count: number): (text: string) => boolean {
-  return (text) => {
-    let rest = text
-    for (let seen = 0; seen < count; seen += 1) {
-      const headEnd = rest.indexOf('\r\n\r\n')
-      if (headEnd === -1) return false
-      const length = Number(/content-length: (\d+)/i.exec(rest.slice(0, headEnd))?.[1] ?? 0)
-      if (rest.length < headEnd + 4 + length) return false
-      rest = rest.slice(headEnd + 4 + length)
-    }
-    return true
+  return (text) => wholeAnswers(text) >= count
+}
+
+/** How many have come to their end. @param isHead their lengths are those of bodies that do not come */
+export function wholeAnswers(text: string, isHead = false): number {
+  let count = 0
+  for (let rest = text; ; count += 1) {
+    const headEnd = rest.indexOf('\r\n\r\n')
+    if (headEnd === -1) return count
+    const head = rest.slice(0, headEnd)
+    const body = rest.slice(headEnd + 4)
+    let length = 0
+    if (!isHead && /^transfer-encoding: chunked$/im.test(head)) {
+      const lastChunk = /(?:^|\r\n)0\r\n\r\n/.exec(body)
+      if (lastChunk === null) return count
+      length = lastChunk.index + lastChunk[0].length
+    } else if (!isHead) length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
+    if (body.length < length) return count
+    rest = body.slice(length)
   }
 }
