@@ -11,7 +11,7 @@ import type { Path } from './path.ts'
 
 /** A file may be one of several and the environment fills some keys: neither is required here. */
 export function jsonSchema(): Outline {
-  const { required: _, ...root } = outline
+  const { required: _, ...root } = outline()
   const filled = new Set(
     [...fills, ...credentialFills].map(({ path }) => path.join('.')).concat('identity.credential'),
   )

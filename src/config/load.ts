@@ -57,7 +57,14 @@ export async function loadConfig({ files, env }: Source): Promise<Loaded> {
     ...crossed.problems.map((remark) => place(remark, tree)),
   ]
   if (!parsed.success || problems.length > 0) return { ok: false, problems, warnings }
-  return { ok: true, config: freeze(parsed.data), warnings, settings: settingsOf(tree) }
+  return {
+    ok: true,
+    config: freeze(parsed.data),
+    warnings,
+    get settings() {
+      return settingsOf(tree)
+    },
+  }
 }
 
 function freeze<T>(value: T): T {

@@ -29,9 +29,17 @@ export interface Outline {
   oneOf?: readonly Outline[]
 }
 
-export const outline: Outline = JSON.parse(
-  JSON.stringify(z.toJSONSchema(schema, { target: 'draft-7', io: 'input' })),
-)
+let made: Outline | undefined
+
+/** Made when it is asked for: a configuration without mistakes has no need of it. */
+export function outline(): Outline {
+  made ??= outlined()
+  return made
+}
+
+function outlined(): Outline {
+  return JSON.parse(JSON.stringify(z.toJSONSchema(schema, { target: 'draft-7', io: 'input' })))
+}
 
 /**
  * The alternative that `tree` was meant to be, where there are several: the one its `type` names, else the one
@@ -60,5 +68,5 @@ export function outlineAt(path: Path, tree: Tree): Outline | undefined {
     const maps = [likeliest, ...(node.anyOf ?? [])].map(({ properties }) => properties ?? {})
     const map = maps.find((properties) => Object.hasOwn(properties, step))
     return map?.[step] ?? (likeliest.additionalProperties || undefined)
-  }, outline)
+  }, outline())
 }

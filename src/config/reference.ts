@@ -13,7 +13,7 @@ import { formatPath } from './path.ts'
 
 /** @returns Markdown */
 export function configurationReference(): string {
-  const sections = Object.entries(outline.properties ?? {}).flatMap(([key, node]) => [
+  const sections = Object.entries(outline().properties ?? {}).flatMap(([key, node]) => [
     `## ${key}`,
     node.description ?? '',
     ...tables(node, key),

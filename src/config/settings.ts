@@ -25,7 +25,7 @@ export interface Setting {
 
 /** @param tree the whole document, known to be valid */
 export function settingsOf(tree: Tree): Setting[] {
-  return settings(outline, tree, [])
+  return settings(outline(), tree, [])
 }
 
 function settings(node: Outline, tree: Tree | undefined, path: Path): Setting[] {
