@@ -1,80 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import {
-  AccessDenied,
-  type CallerPattern,
-  createAccess,
-  type Lack,
-  lacksOf,
-  type Rule,
-} from '../../src/access/index.ts'
+import { AccessDenied, createAccess, type Lack, lacksOf, type Rule } from '../../src/access/index.ts'
 import type { Reader, Wanted } from '../../src/access/access.ts'
-
-// Few words, so that rules and requests meet often.
-const issuer = fc.constantFrom('cluster', 'entra')
-const name = fc.constantFrom('a', 'b', 'ab')
-const pattern = fc.constantFrom('a', 'b', 'ab', '*', 'a*', '*b')
-const property = fc.constantFrom('id', 'displayName', 'createdDateTime')
-const workspace = fc.constantFrom('default', 'lab', 'other')
-const read = fc.constantFrom('session', 'session', 'sessions', 'prompts', 'workspaces')
-
-const callerPattern: fc.Arbitrary<CallerPattern> = fc.record(
-  { issuer, subject: pattern, namespace: pattern, serviceAccount: pattern },
-  { requiredKeys: ['issuer'] },
-)
-const rules: fc.Arbitrary<Rule[]> = fc
-  .array(
-    fc.record(
-      {
-        callers: fc.array(callerPattern, { minLength: 1, maxLength: 3 }),
-        workspaces: fc.array(fc.oneof(workspace, fc.constant('*')), { minLength: 1, maxLength: 2 }),
-        select: fc.uniqueArray(property, { minLength: 1 }),
-        reads: fc.uniqueArray(read, { minLength: 1 }),
-      },
-      { requiredKeys: ['callers', 'workspaces'] },
-    ),
-    { maxLength: 5 },
-  )
-  .map((all) => all.map((rule, index) => ({ ...rule, name: `rule-${index}` })))
-const reader: fc.Arbitrary<Reader> = fc.record(
-  { issuer, subject: name, workload: fc.record({ namespace: name, serviceAccount: name }) },
-  { requiredKeys: ['issuer', 'subject'] },
-)
-const wanted: fc.Arbitrary<Wanted> = fc
-  .record({
-    read,
-    workspaceId: workspace,
-    select: fc.option(fc.uniqueArray(property, { minLength: 1 })),
-  })
-  .map((what) => (what.read === 'workspaces' ? { ...what, workspaceId: null } : what))
-
-/** design.md, word for word: every name that is permitted, found by trying all properties. */
-function permittedBy(all: readonly Rule[], who: Reader, what: Wanted): string | undefined {
-  const asked = what.select ?? ['id', 'displayName', 'createdDateTime', 'and whatever Graph adds']
-  const says = (text: string | undefined, given: string | undefined): boolean =>
-    given === undefined || (text !== undefined && new RegExp(`^${given.replace('*', '[^/:]*')}$`).test(text))
-  for (const rule of all) {
-    let isCaller = false
-    for (const caller of rule.callers) {
-      isCaller ||=
-        caller.issuer === who.issuer &&
-        says(who.subject, caller.subject) &&
-        says(who.workload?.namespace, caller.namespace) &&
-        says(who.workload?.serviceAccount, caller.serviceAccount)
-    }
-    let isWorkspace = false
-    for (const id of rule.workspaces ?? []) isWorkspace ||= id === '*' || id === what.workspaceId
-    let isSelect = true
-    for (const each of asked) isSelect &&= rule.select === undefined || rule.select.includes(each)
-    let isRead = false
-    for (const each of rule.reads ?? ['session']) isRead ||= each === what.read
-    // Whoever may read some properties of a session only gets no list, prompt or evaluation.
-    if (what.read !== 'session') isRead &&= rule.select === undefined
-    if (isCaller && isWorkspace && isRead && isSelect) return rule.name
-  }
-  return undefined
-}
+import { permittedBy, reader, rules, wanted } from './model.ts'
 
 function decidedBy(all: readonly Rule[], who: Reader, what: Wanted): string | undefined {
   try {
