@@ -7,6 +7,7 @@ import { connect as connectTls } from 'node:tls'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { AuditRecord, Trail } from '../../src/audit/index.ts'
 import { startEmulator } from '../../src/emulator/index.ts'
+import type { Journey } from '../../src/http/conduct.ts'
 import {
   type Connections,
   createConnections,
@@ -39,6 +40,8 @@ export async function startStubbed(options: {
   limits?: object
   /** Each answer waits for it. */
   holds?: Promise<void>
+  /** Instead of answering with bytes. */
+  lead?: Journey['lead']
 }): Promise<Stubbed> {
   const { body = 3, isSilent = false, tls = false, limits = {}, holds } = options
   await using building = new AsyncDisposableStack()
@@ -56,16 +59,17 @@ export async function startStubbed(options: {
     peerOf: createPeerOf([]),
     leaving: connections.leaving,
   })
+  const answerBytes: Journey['lead'] = async (_request, response, { leaving }) => {
+    await (holds ?? turn())
+    if (isSilent) return
+    leaving(response)
+    response.writeHead(200, ['content-length', String(body)])
+    response.end('x'.repeat(body), 'latin1')
+  }
   const pair = tls ? await certificate(building) : undefined
   const { server } = createPublicServer({
     journey: {
-      async lead(_request, response, { leaving }) {
-        await (holds ?? turn())
-        if (isSilent) return
-        leaving(response)
-        response.writeHead(200, ['content-length', String(body)])
-        response.end('x'.repeat(body), 'latin1')
-      },
+      lead: options.lead ?? answerBytes,
       leadAtOnce: () => false,
       settled: async () => {},
     },

@@ -103,13 +103,10 @@ test('a duration that is a bound is within it, and one that is longer by a hair 
 
 test('series stand in the order that the library has, with their help and type before them', async () => {
   const { ours, theirs, exposed } = both([0.001, 1])
-  for (const observation of [
-    [200, 'miss', 400],
-    [200, 'hit', 0.5],
-    [304, 'hit', 0.5],
-  ] as const) {
-    ours(...observation)
-    theirs(...observation)
+  for (const answered of [ours, theirs]) {
+    answered(200, 'miss', 400)
+    answered(200, 'hit', 0.5)
+    answered(304, 'hit', 0.5)
   }
   const [one, other] = await exposed()
   assert.equal(one, other)
