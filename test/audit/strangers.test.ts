@@ -130,7 +130,8 @@ describe('refusals of nobody in particular', () => {
     while (trail.pendingBytes < 1_000) held.push(trail.record(record()))
     const many = Array.from({ length: 8 }, (_, n) => because(`${n}${'x'.repeat(500)}`))
     for (const each of many) await trail.record(record(each))
-    assert.equal(clock.pending - 2, 1)
+    // Two batches that somebody waits for, and a write that may not take too long.
+    assert.equal(clock.pending - 3, 1)
     clock.advance(1_000)
     const part = trail.pendingBytes
     assert.ok(part < 4 * 1024, String(part))
