@@ -5,7 +5,7 @@
  */
 
 import type { ServerResponse } from 'node:http'
-import { AuditUnavailable, type Trail, type Waiter } from '../audit/index.ts'
+import { type AuditRecord, AuditUnavailable, type Trail, type Waiter } from '../audit/index.ts'
 import type { Answer, PassingAnswer } from './answer.ts'
 import { CallerLeft } from './errors.ts'
 import { type Action, type Exchange, recordOf } from './exchange.ts'
@@ -35,7 +35,7 @@ export function createDeparture(options: DepartureOptions): Depart {
     const departure = new Departure(options, departing, exchange, answer)
     // What the trail itself has refused, it has counted.
     if (exchange.refusal instanceof AuditUnavailable) departure.leave()
-    else options.trail.hand(recordOf(exchange, answer.status), departure)
+    else departure.handOver(recordOf(exchange, answer.status))
   }
 }
 
@@ -47,6 +47,7 @@ class Departure implements Waiter {
   /** What was found, where that is on its way from Graph; it may not be what leaves. */
   readonly #passing: Passing | undefined
   #answer: Answer | PassingAnswer
+  #isHandedOver = false
   #hasRecord = false
   /** There is a record of an answer that does not leave. */
   #isWithheld = false
@@ -64,9 +65,14 @@ class Departure implements Waiter {
     this.#passing = isPassing(answer) ? answer.body : undefined
   }
 
+  handOver(record: AuditRecord): void {
+    this.#options.trail.hand(record, this)
+    this.#isHandedOver = true
+  }
+
   taken(): void {
     this.#hasRecord = true
-    this.leave()
+    this.#leaveInTime()
   }
 
   notTaken(error: AuditUnavailable): void {
@@ -75,7 +81,13 @@ class Departure implements Waiter {
     this.#hasRecord = error.isRecorded
     // What has been done is on record, however late; what has only been asked is counted.
     this.#isWithheld = error.isRecorded || action === 'purge'
-    this.leave()
+    this.#leaveInTime()
+  }
+
+  /** Who is told at once is so in the middle of what has been read: were the answer the last one, those behind it had none. */
+  #leaveInTime(): void {
+    if (this.#isHandedOver) this.leave()
+    else process.nextTick(() => this.leave())
   }
 
   leave(): void {

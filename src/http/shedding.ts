@@ -135,12 +135,15 @@ export function createShedding({ trail, clock, log, flood, peerOf, leaving }: Sh
       .record({ ...identified, action: 'read', time, durationMs: 0, method, peer, status, refusal })
       .catch(() => {})
     refused += 1
-    leaving(response)
-    // Not before: until then Node itself goes on reading.
-    if (response.shouldKeepAlive) response.once('close', () => leaveUnread(socket))
-    const answer = answerError(identified, overloaded)
-    response.writeHead(answer.status, answer.headers)
-    response.end(answer.body, 'latin1')
+    // After all that was read with it has come: were it the last of its connection, those behind it would have no answer.
+    process.nextTick(() => {
+      leaving(response)
+      // Not before: until then Node itself goes on reading.
+      if (response.shouldKeepAlive) response.once('close', () => leaveUnread(socket))
+      const answer = answerError(identified, overloaded)
+      response.writeHead(answer.status, answer.headers)
+      response.end(answer.body, 'latin1')
+    })
   }
 
   function leaveUnread(socket: Socket): void {

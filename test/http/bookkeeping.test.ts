@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import type { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import * as fc from 'fast-check'
+import { createConnections } from '../../src/http/index.ts'
 import { readAnswers } from '../security/wire.ts'
+import { createFakeClock } from '../world/fake-clock.ts'
 import { request, startStubbed, type Stubbed, untilSo } from './stubbed.ts'
 
 const mebibyte = 2 ** 20
@@ -175,6 +177,13 @@ async function assertAnswered(world: Waited): Promise<void> {
   }
 }
 
+function responseOn(socket: Socket): ServerResponse {
+  const response = new ServerResponse(new IncomingMessage(socket))
+  // As for HTTP/1.1.
+  response.shouldKeepAlive = true
+  return response
+}
+
 function bodiesOf({ text }: Client): string[] {
   try {
     return readAnswers(text).map(({ body }) => body)
@@ -207,6 +216,43 @@ describe('what waits on connections', () => {
       { numRuns: 100 },
     )
     assert.ok(outOfOrder > 100, `only ${outOfOrder} times something was answered before its turn`)
+  })
+
+  test('is counted in whatever order it is closed, and the newest one alone ends its connection', () => {
+    const nth = fc.nat(20)
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.constant('take' as const), nth), { maxLength: 14 }),
+        nth,
+        (events, which) => {
+          const connections = createConnections({ most: 10, clock: createFakeClock() })
+          const socket = new Socket()
+          const open: ServerResponse[] = []
+          let newest: ServerResponse | undefined
+          for (const event of events) {
+            if (event === 'take') {
+              const response = responseOn(socket)
+              assert.ok(connections.take(socket, response))
+              open.push(response)
+              newest = response
+            } else open.splice(event % Math.max(1, open.length), 1)[0]?.emit('close')
+            assert.equal(connections.waiting, open.length)
+            assert.equal(connections.isAnswering(socket), open.length > 0)
+          }
+          const chosen = open[which % Math.max(1, open.length)]
+          // What is closed has no answer to end with.
+          if (chosen === undefined || !open.includes(newest ?? chosen)) return
+          connections.close()
+          connections.leaving(chosen)
+          const isLast = chosen === newest
+          assert.equal(chosen.shouldKeepAlive, !isLast, 'the newest one is the last')
+          assert.equal(connections.isEnding(socket), isLast)
+          assert.equal(connections.take(socket, responseOn(socket)), !isLast)
+          assert.equal(connections.waiting, isLast ? open.length : open.length + 1)
+        },
+      ),
+      { numRuns: 500 },
+    )
   })
 
   test('is cut by the time that the answer in front has, and the one behind it has its own from then on', async () => {
