@@ -7,15 +7,14 @@
 
 import { isIPv6, Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
-import type { buildConnector as undiciConnector } from 'undici'
+import { buildConnector } from 'undici'
 import type { Clock } from '../clock.ts'
 import { createIsExempt, type Exemption } from './exemptions.ts'
 import { asFailure, OutboundFailure } from './failure.ts'
 import { checked, type EgressProxy, nameOf, openTunnel } from './tunnel.ts'
-import { buildConnector } from './undici.ts'
 
 export interface Connector {
-  readonly connect: undiciConnector.connector
+  readonly connect: buildConnector.connector
   /** @returns the origin, and the proxy that it is reached through: for what is said of a failure */
   readonly wayTo: (origin: string) => string
   /** Ends what is only being made, which no agent knows of yet, and makes none any more. */
@@ -31,7 +30,7 @@ export interface ConnectorOptions {
   readonly noProxy?: readonly Exemption[] | undefined
 }
 
-type Outcome = Parameters<undiciConnector.Callback>
+type Outcome = Parameters<buildConnector.Callback>
 
 /** In all: the tunnel, where there is one, and TLS. */
 const connectTimeoutMs = 10_000
@@ -57,8 +56,8 @@ export function createConnector({ clock, ca, proxy, noProxy = [] }: ConnectorOpt
 
   /** @returns ends it */
   function handshake(
-    options: undiciConnector.Options,
-    callback: undiciConnector.Callback,
+    options: buildConnector.Options,
+    callback: buildConnector.Callback,
   ): (why: Error) => void {
     // It returns the socket, whatever its type says.
     const socket: unknown = overTls(options, callback)
@@ -67,7 +66,7 @@ export function createConnector({ clock, ca, proxy, noProxy = [] }: ConnectorOpt
     }
   }
 
-  function connectDirectly(options: undiciConnector.Options, callback: undiciConnector.Callback): void {
+  function connectDirectly(options: buildConnector.Options, callback: buildConnector.Callback): void {
     const end = handshake(options, (...outcome) => {
       connecting.delete(end)
       callback(...outcome)
@@ -77,14 +76,14 @@ export function createConnector({ clock, ca, proxy, noProxy = [] }: ConnectorOpt
 
   async function connectThrough(
     through: EgressProxy,
-    options: undiciConnector.Options,
-    callback: undiciConnector.Callback,
+    options: buildConnector.Options,
+    callback: buildConnector.Callback,
   ): Promise<void> {
     callback(...(await tunnelled(through, options)))
   }
 
   /** Never rejects. */
-  async function tunnelled(through: EgressProxy, options: undiciConnector.Options): Promise<Outcome> {
+  async function tunnelled(through: EgressProxy, options: buildConnector.Options): Promise<Outcome> {
     const { hostname } = options
     const authority = `${isIPv6(hostname) ? `[${hostname}]` : hostname}:${portOf(options.port)}`
     const place = wayTo(`https://${authority}`)

@@ -1,4 +1,4 @@
-import { errors } from './undici.ts'
+import { errors } from 'undici'
 
 /** Why an exchange with another server did not end in a whole response: RFC 9209 §2.3 error types. */
 export type FailureKind =

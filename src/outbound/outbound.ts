@@ -9,16 +9,15 @@
  */
 
 import type { Agent as NodeAgent } from 'node:https'
-import type { Agent as UndiciAgent } from 'undici'
+import { Agent } from 'undici'
 import { trusted } from '../authorities.ts'
 import type { Clock } from '../clock.ts'
+import { unlessAborted } from './abort.ts'
 import { ConnectorAgent } from './agent.ts'
 import { createConnector } from './connector.ts'
-import { Exchange, joined } from './exchange.ts'
 import type { Exemption } from './exemptions.ts'
-import { OutboundFailure } from './failure.ts'
+import { asFailure, OutboundFailure } from './failure.ts'
 import type { EgressProxy } from './tunnel.ts'
-import { Agent } from './undici.ts'
 
 export interface OutboundRequest {
   /** As in `https://graph.microsoft.com`. */
@@ -80,7 +79,7 @@ export function createOutbound({
 }: OutboundOptions): Outbound {
   const ca = onlyCa ?? [...trusted(), ...(extraCa === undefined ? [] : [extraCa])]
   const connector = createConnector({ clock, ca, ...way })
-  const options: UndiciAgent.Options = {
+  const options: Agent.Options = {
     allowH2: false,
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -97,13 +96,29 @@ export function createOutbound({
 
   async function send(request: OutboundRequest): Promise<OutboundResponse> {
     if (!request.origin.startsWith('https://')) throw new TypeError(`not an https origin: ${request.origin}`)
-    const { origin, target: path, method, headers, body = null } = request
-    const exchange = new Exchange(request, connector.wayTo)
-    const cancelDeadline = clock.after(request.deadlineMs, () => exchange.runOut())
+    const deadline = new AbortController()
+    const cancelDeadline = clock.after(request.deadlineMs, () => deadline.abort())
+    let receiving = false
     try {
       const dispatcher = request.onNewConnection === true ? fresh : keeping
-      dispatcher.dispatch({ origin, path, method, headers, body }, exchange)
-      return await exchange.response
+      const responding = dispatcher.request({
+        origin: request.origin,
+        path: request.target,
+        method: request.method,
+        headers: request.headers,
+        body: request.body ?? null,
+        signal: deadline.signal,
+      })
+      const response = await unlessAborted(responding, deadline.signal)
+      receiving = true
+      const body = await readWhole(response.body, request)
+      return { status: response.statusCode, headers: response.headers, body }
+    } catch (error) {
+      const wayTo = connector.wayTo(request.origin)
+      if (error instanceof OutboundFailure || !deadline.signal.aborted) {
+        throw asFailure(error, wayTo, receiving)
+      }
+      throw new OutboundFailure('http_response_timeout', wayTo, { cause: error })
     } finally {
       cancelDeadline()
     }
@@ -132,5 +147,5 @@ export async function readWhole(
     if (bytes > maxBodyBytes) throw new OutboundFailure('http_response_body_size', origin)
     chunks.push(chunk)
   }
-  return joined(chunks, bytes)
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes)
 }
