@@ -5,12 +5,12 @@
  */
 
 import { decodeJwt, errors } from 'jose'
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { Caller } from './caller.ts'
 import { IssuerUnavailable, Unauthenticated } from './errors.ts'
 import type { HeldKeys, KeyHolder } from './keys.ts'
 import type { Reviews } from './reviews.ts'
+import { createTokenMemory } from './tokens.ts'
 import { type Demands, verifyToken } from './verify.ts'
 
 export interface Callers {
@@ -67,9 +67,6 @@ interface Remembered extends Verified {
 
 /** A verified token is believed this long without verifying it again, and never past its `exp`. */
 const rememberMs = 60_000
-const mostRemembered = 10_000
-/** Of tokens, in all. */
-const mostRememberedLength = 32 * 1024 * 1024
 /** How nearly everybody writes it. */
 const scheme = 'Bearer '
 /** RFC 6750 §2.1. */
@@ -77,12 +74,7 @@ const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
 const isBearer = /^Bearer(?:\s|$)/i
 
 export function createCallers({ issuers, anonymous, clock }: CallersOptions): Callers {
-  /** By the token itself: a digest of each would cost more than everything else that is done here for a hit. */
-  const remembered = new LRUCache<string, Remembered>({
-    max: mostRemembered,
-    maxSize: mostRememberedLength,
-    sizeCalculation: (_known, token) => token.length,
-  })
+  const remembered = createTokenMemory<Remembered>()
 
   function identify(authorization: string | undefined): Caller | Promise<Caller> {
     if (authorization === undefined) {

@@ -8,11 +8,11 @@
  * @module
  */
 
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import { messageOf, withoutTokens } from '../errors.ts'
 import type { Caller } from './caller.ts'
 import { TokenReviewUnavailable, Unauthenticated } from './errors.ts'
+import { createTokenMemory } from './tokens.ts'
 
 export interface Reviews {
   /**
@@ -62,10 +62,9 @@ const renewedAfterMs = 8_000
 const refusedMs = 2_000
 const firstRestMs = 1_000
 const longestRestMs = 10_000
-const mostRemembered = 10_000
 
 export function createReviews({ review, whenUnavailable, clock, observer, close }: ReviewsOptions): Reviews {
-  const remembered = new LRUCache<string, Answer>({ max: mostRemembered })
+  const remembered = createTokenMemory<Answer>()
   const asking = new Map<string, Promise<Answer | undefined>>()
   let problem: string | undefined
   let failures = 0
