@@ -93,6 +93,20 @@ export function createConduct(conduct: Conduct): Journey {
     return answerError(exchange, refusal)
   }
 
+  async function answerOf(
+    exchange: Exchange,
+    refused: GatewayError | undefined,
+  ): Promise<Answer | PassingAnswer> {
+    try {
+      if (refused !== undefined) throw refused
+      // While it waited.
+      if (exchange.response.destroyed) throw new CallerLeft()
+      return await travel(exchange)
+    } catch (error) {
+      return refuse(exchange, error)
+    }
+  }
+
   return {
     async lead(request, response, { refused, waitedMs, leaving }) {
       underWay += 1
@@ -125,19 +139,5 @@ export function createConduct(conduct: Conduct): Journey {
     },
     settled: () =>
       underWay === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve)),
-  }
-
-  async function answerOf(
-    exchange: Exchange,
-    refused: GatewayError | undefined,
-  ): Promise<Answer | PassingAnswer> {
-    try {
-      if (refused !== undefined) throw refused
-      // While it waited.
-      if (exchange.response.destroyed) throw new CallerLeft()
-      return await travel(exchange)
-    } catch (error) {
-      return refuse(exchange, error)
-    }
   }
 }

@@ -76,26 +76,23 @@ class Departure implements Waiter {
   }
 
   notTaken(error: AuditUnavailable): void {
-    const { action, refuse } = this.#options
-    this.#answer = refuse(this.#exchange, error)
-    this.#hasRecord = error.isRecorded
-    // What has been done is on record, however late; what has only been asked is counted.
-    this.#isWithheld = error.isRecorded || action === 'purge'
-    this.#leaveInTime()
+    this.#leaveInTime(error)
   }
 
   /** Who is told at once is so in the middle of what has been read: were the answer the last one, those behind it had none. */
-  #leaveInTime(): void {
-    if (this.#isHandedOver) this.leave()
-    else process.nextTick(() => this.leave())
+  #leaveInTime(error?: AuditUnavailable): void {
+    if (this.#isHandedOver) this.leave(error)
+    else process.nextTick(() => this.leave(error))
   }
 
-  leave(): void {
+  /** @param error why there is no record in time; what else goes wrong here is no concern of whoever tells it */
+  leave(error?: AuditUnavailable): void {
     try {
+      if (error !== undefined) this.#withhold(error)
       this.#lookAgain()
       this.#send()
-    } catch (error) {
-      this.#fault(error)
+    } catch (fault) {
+      this.#fault(fault)
     }
   }
 
@@ -103,6 +100,14 @@ class Departure implements Waiter {
     this.#options.onFault(error)
     this.#exchange.response.socket?.destroy()
     this.#departing.done()
+  }
+
+  #withhold(error: AuditUnavailable): void {
+    const { action, refuse } = this.#options
+    this.#answer = refuse(this.#exchange, error)
+    this.#hasRecord = error.isRecorded
+    // What has been done is on record, however late; what has only been asked is counted.
+    this.#isWithheld = error.isRecorded || action === 'purge'
   }
 
   /** What has happened while the record was being written. */
