@@ -8,8 +8,7 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { build, type Plugin } from 'esbuild'
+import { bundleVariant } from './contestants/variant.ts'
 import { judge, median, printTable } from './report.ts'
 import { portOf, sessionPath, startBenchWorld } from './world.ts'
 import { ensureWrk, requestsPerSecond, startPinned } from './wrk.ts'
@@ -18,37 +17,19 @@ const rounds = 5
 const seconds = 3
 const connections = 64
 
-/** There is no switch for it in the gateway. */
-const recordsNothing: Plugin = {
-  name: 'records nothing',
-  setup(bundling) {
-    const { pathname } = new URL('contestants/no-trail.ts', import.meta.url)
-    bundling.onLoad({ filter: /src\/audit\/trail\.ts$/ }, () => ({
-      contents: `export { createTrail } from ${JSON.stringify(pathname)}`,
-      loader: 'ts',
-    }))
-  },
-}
-
 ensureWrk()
 execFileSync('make', ['build'], { stdio: 'inherit' })
 await using stack = new AsyncDisposableStack()
 const world = stack.use(await startBenchWorld())
-await build({
-  entryPoints: [fileURLToPath(new URL('../src/main.ts', import.meta.url))],
-  outdir: `${world.folder}/off`,
-  outExtension: { '.js': '.mjs' },
-  bundle: true,
-  splitting: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'esm',
-  banner: { js: "import { createRequire as cr } from 'node:module'; const require = cr(import.meta.url);" },
-  plugins: [recordsNothing],
-})
+const { pathname: noTrail } = new URL('contestants/no-trail.ts', import.meta.url)
+const recordsNothing = await bundleVariant(
+  `${world.folder}/off`,
+  'src/audit/trail.ts',
+  () => `export { createTrail } from ${JSON.stringify(noTrail)}`,
+)
 
 const contestants: readonly [name: string, program: string, audit: object][] = [
-  ['no records', `${world.folder}/off/main.mjs`, {}],
+  ['no records', recordsNothing, {}],
   ['best-effort, chain', 'dist/main.js', { delivery: 'best-effort' }],
   ['before-response, no chain', 'dist/main.js', { chain: false }],
   ['before-response, chain', 'dist/main.js', {}],

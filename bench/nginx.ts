@@ -4,22 +4,17 @@
  * @module
  */
 
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ensure } from '../test/world/debian.ts'
 import { freePort } from '../test/world/free-port.ts'
 
 /** Installs it where it is missing; fails loudly where it cannot. */
 export function ensureNginx(): void {
-  try {
-    execFileSync('nginx', ['-v'], { stdio: 'ignore' })
-  } catch {
-    execFileSync('sh', ['-c', 'apt-get update -qq && apt-get install -y -qq nginx-light >&2'], {
-      stdio: 'inherit',
-    })
-  }
+  ensure('nginx', () => spawnSync('nginx', ['-v']).error === undefined, 'nginx-light')
 }
 
 export interface Nginx extends AsyncDisposable {

@@ -4,23 +4,18 @@
  * @module
  */
 
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { ensure } from '../test/world/debian.ts'
 
 const run = promisify(execFile)
 
-/** Installs `wrk` from Debian where it is missing; fails loudly where it cannot. */
+/** Installs it where it is missing; fails loudly where it cannot. */
 export function ensureWrk(): void {
-  try {
-    execFileSync('wrk', ['-v'], { stdio: 'ignore' })
-  } catch (error) {
-    // `wrk -v` prints its version and exits 1.
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      execFileSync('sh', ['-c', 'apt-get update -qq && apt-get install -y -qq wrk >&2'], { stdio: 'inherit' })
-    }
-  }
+  // It prints its version, and exits 1.
+  ensure('wrk', () => spawnSync('wrk', ['-v']).error === undefined)
 }
 
 export interface Load {
