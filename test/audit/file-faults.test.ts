@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   mkdtempSync,
@@ -13,6 +14,7 @@ import {
 import { open as openFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, mock, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createFileSink, type FileSink, type FileSinkOptions } from '../../src/audit/file-sink.ts'
@@ -21,7 +23,7 @@ import { createFakeClock, type FakeClock } from '../world/fake-clock.ts'
 
 /** What the system answers next: so many bytes, a failure, or all of it. */
 type Next = number | string | (() => string)
-const probe = await openFile('/dev/null')
+const probe = await openFile(fileURLToPath(import.meta.url))
 interface Methods {
   write: (this: Methods, text: string, ...rest: unknown[]) => Promise<unknown>
   datasync: (this: Methods) => Promise<void>
@@ -184,10 +186,12 @@ describe('a disk that fails', () => {
   test('is let go of when it is exchanged, and when it turns out to be none', async () => {
     const held = (): number => readdirSync('/proc/self/fd').length
     await open()
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
     const before = held()
     for (let n = 0; n < 5; n += 1) await sink.reopen()
     for (let n = 0; n < 5; n += 1) {
-      await assert.rejects(createFileSink({ path: '/dev/null', fsync: 'none', clock }))
+      await assert.rejects(createFileSink({ path: pipe, fsync: 'none', clock }), /not a regular file/)
     }
     assert.equal(held(), before)
   })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   mkdirSync,
@@ -162,11 +163,16 @@ describe('a file of records', () => {
     assert.equal(text(), 'a\ntheirs\nb\n')
   })
 
+  function makePipe(): void {
+    path = join(folder, 'pipe')
+    execFileSync('mkfifo', [path])
+  }
+
   test('that cannot be opened is a failure of the start, which names the key and the file', async () => {
     for (const [what, hinder] of [
       ['it is a folder', () => mkdirSync(path)],
       ['its folder is missing', () => (path = join(folder, 'missing', 'audit.jsonl'))],
-      ['it is a device', () => (path = '/dev/null')],
+      ['it is a pipe', () => makePipe()],
     ] as const) {
       hinder()
       await assert.rejects(

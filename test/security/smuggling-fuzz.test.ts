@@ -96,7 +96,8 @@ describe('three requests on one connection, spoilt at will', () => {
       }),
       { numRuns: 120 },
     )
-    assert.ok(asked > 50 && refused > 30, `${asked} asked, ${refused} refused: the generator proves nothing`)
+    // Some 68 and 82 on average, and never a third of that.
+    assert.ok(asked > 25 && refused > 30, `${asked} asked, ${refused} refused: the generator proves nothing`)
     assert.ok(captured().connections <= 3, 'questions of three at once share three connections')
   })
 })
