@@ -76,9 +76,13 @@ const ageSpread = 0.1
 interface Standing {
   /** On the monotonic clock: the next answer after it is the last. */
   readonly endsAt: number
-  answering: number
-  newest: ServerResponse
+  /** Those that have not been taken yet, or not been made, in order. */
+  readonly answers: ServerResponse[]
   isEnding: boolean
+  /** Of the answer that waits to be taken: until when it may, on the monotonic clock. */
+  limit: { readonly of: ServerResponse; readonly untilMs: number } | undefined
+  /** To be called, with a response as `this`, when that is closed. The same for all of a connection, so that none is made for each. */
+  readonly closed: (this: ServerResponse) => void
 }
 
 /** Node looks the address up when it is first asked, and keeps it; after a reset nobody could say it any more. */
@@ -89,21 +93,26 @@ function knowPeer(socket: Socket): void {
 export function createConnections(options: ConnectionsOptions): Connections {
   const { most, clock, maxAgeMs = Infinity, random = Math.random } = options
   const standings = new Map<Duplex, Standing>()
-  /** Requests without a whole answer; since when, on the monotonic clock, the answer waits to be taken, and how long it may. */
-  const open = new Map<ServerResponse, { readonly untilMs: number } | undefined>()
+  /** Answers that have not been taken yet, or not been made. */
+  let waiting = 0
   let count = 0
   let refused = 0
   let cut = 0
   let isClosing = false
   let isSweeping = false
 
-  function begin(socket: Socket, response: ServerResponse): Standing {
+  function begin(socket: Socket): Standing {
     const ageMs = maxAgeMs * (1 - ageSpread + 2 * ageSpread * random())
-    const standing = {
+    const answers: ServerResponse[] = []
+    const standing: Standing = {
       endsAt: clock.monotonic() + ageMs,
-      answering: 0,
-      newest: response,
+      answers,
       isEnding: false,
+      limit: undefined,
+      closed() {
+        waiting -= 1
+        answers.splice(answers.indexOf(this), 1)
+      },
     }
     standings.set(socket, standing)
     socket.once('close', () => standings.delete(socket))
@@ -113,15 +122,17 @@ export function createConnections(options: ConnectionsOptions): Connections {
   /** A slow reader is cut by this and not by the socket's own timer, which knows no end as long as a byte goes now and then. */
   function sweep(): void {
     const now = clock.monotonic()
-    for (const [response, limit] of open) {
-      // Behind another one, which is looked at, or taken, or not even made.
-      if (!response.writableEnded || response.socket === null) continue
-      if (limit === undefined) {
+    for (const standing of standings.values()) {
+      // Behind it they wait, whether they have been made or not.
+      const [response] = standing.answers
+      if (response?.writableEnded !== true || response.socket === null) continue
+      const { limit } = standing
+      if (limit?.of !== response) {
         const kibibytes = response.socket.writableLength / 1024
-        open.set(response, { untilMs: now + takenWithinMs + kibibytes * takenWithinMsPerKiB })
+        standing.limit = { of: response, untilMs: now + takenWithinMs + kibibytes * takenWithinMsPerKiB }
       } else if (now >= limit.untilMs) {
         cut += 1
-        open.set(response, { untilMs: Infinity })
+        standing.limit = { of: response, untilMs: Infinity }
         response.socket.destroy()
       }
     }
@@ -130,7 +141,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   function keepSweeping(): void {
-    if (isSweeping || open.size === 0) return
+    if (isSweeping || waiting === 0) return
     isSweeping = true
     clock.after(sweepEveryMs, sweep)
   }
@@ -146,7 +157,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       return cut
     },
     get waiting() {
-      return open.size
+      return waiting
     },
     attach(server) {
       server.maxConnections = most
@@ -163,22 +174,17 @@ export function createConnections(options: ConnectionsOptions): Connections {
       server.on('secureConnection', knowPeer)
     },
     take(socket, response) {
-      const standing = standings.get(socket) ?? begin(socket, response)
+      const standing = standings.get(socket) ?? begin(socket)
       // What has been read already is parsed to its end; no more is read.
       if (standing.isEnding) {
         socket.pause()
         return false
       }
-      open.set(response, undefined)
+      waiting += 1
       keepSweeping()
-      standing.answering += 1
-      standing.newest = response
-      response.once('close', () => {
-        open.delete(response)
-        standing.answering -= 1
-      })
+      response.on('close', standing.closed)
       // Node takes as many as come, and each waiting one costs memory.
-      if (standing.answering >= mostPipelined) response.shouldKeepAlive = false
+      if (standing.answers.push(response) >= mostPipelined) response.shouldKeepAlive = false
       // Asked for by the caller, or by HTTP/1.0.
       if (!response.shouldKeepAlive) standing.isEnding = true
       return true
@@ -191,7 +197,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     leaving(response) {
       const standing = standings.get(response.req.socket)
       // An answer before the newest one would leave those behind it without theirs.
-      if (standing === undefined || standing.newest !== response) return
+      if (standing === undefined || standing.answers.at(-1) !== response) return
       if (!isClosing && clock.monotonic() < standing.endsAt) return
       response.shouldKeepAlive = false
       standing.isEnding = true
@@ -204,13 +210,13 @@ export function createConnections(options: ConnectionsOptions): Connections {
       socket.once('close', cancel)
     },
     isEnding: (socket) => standings.get(socket)?.isEnding ?? false,
-    isAnswering: (socket) => (standings.get(socket)?.answering ?? 0) > 0,
+    isAnswering: (socket) => (standings.get(socket)?.answers.length ?? 0) > 0,
     close() {
       isClosing = true
     },
     endIdle() {
-      for (const [socket, { answering }] of standings) {
-        if (answering === 0) socket.destroy()
+      for (const [socket, { answers }] of standings) {
+        if (answers.length === 0) socket.destroy()
       }
     },
   }
