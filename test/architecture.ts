@@ -79,7 +79,7 @@ const compositionRoot = [
 export function roomOf(file: string): string {
   const [, first = '', ...inside] = file.split('/')
   if (inside.length > 0) return first
-  if (first === 'main.ts') return 'main'
+  if (first === 'main.ts' || first === 'program.ts') return 'main'
   return compositionRoot.includes(`src/${first}`) ? 'gateway' : 'common'
 }
 
@@ -159,7 +159,7 @@ export function faultsOf(files: Files): string[] {
     if (found !== undefined) faults.push(`${start}: reaches ${found}`)
   }
   emulatorFrom('src/commands/serve.ts', { onDemand: true })
-  emulatorFrom('src/main.ts', { onDemand: false })
+  emulatorFrom('src/program.ts', { onDemand: false })
   return faults
 }
 

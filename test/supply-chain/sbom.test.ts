@@ -80,7 +80,7 @@ describe('the bill of materials', () => {
       const licence = licenses.map(({ license, expression }) => license?.id ?? expression).join(' ')
       return `${purl} ${licence} ${hashes.map(({ alg, content }) => `${alg} ${content}`).join(' ')}`
     })
-    assert.ok(expected.size > 100)
+    assert.ok(expected.size > 50)
     assert.deepEqual(named.toSorted(), [...expected].toSorted())
     for (const { name, version, purl } of bom.components) {
       assert.equal(purl, `pkg:npm/${name.replace('@', '%40')}@${version}`)

@@ -112,7 +112,8 @@ describe('session-gateway explain', () => {
   })
 
   test('is no way to give a token as an argument, where every user of the machine could read it', async () => {
-    const main = await readFile(join(projectFolder, 'src/main.ts'), 'utf8')
-    assert.doesNotMatch(main, /--token </)
+    const program = await readFile(join(projectFolder, 'src/program.ts'), 'utf8')
+    assert.match(program, /--token-file </)
+    assert.doesNotMatch(program, /--token </)
   })
 })
