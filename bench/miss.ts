@@ -12,8 +12,8 @@ import { randomUUID } from 'node:crypto'
 import { Client } from 'undici'
 import { percentile } from './load/one-by-one.ts'
 import { type Figures, type Goal, median, reportAlone } from './report.ts'
-import { portOf, startBenchWorld } from './world.ts'
-import { startPinned } from './wrk.ts'
+import { type Place, start } from './peers/start.ts'
+import { startBenchWorld } from './world.ts'
 
 interface Plan {
   readonly rounds: number
@@ -32,14 +32,22 @@ export async function measure(isFull: boolean): Promise<Figures> {
   await using stack = new AsyncDisposableStack()
   const world = stack.use(await startBenchWorld())
   const { emulator, headers } = world
-  const { url } = stack.use(
-    await startPinned(['dist/main.js', 'serve', '-c', await world.configure('miss')], portOf),
-  )
-  const gateway = stack.adopt(new Client(url), (client) => client.destroy())
+  const { port } = stack.use(await start(async (place) => [await command(place)]))
+  const gateway = stack.adopt(new Client(`http://127.0.0.1:${port}`), (client) => client.destroy())
   const graph = stack.adopt(new Client(emulator.url, { connect: { ca: emulator.caPem } }), (client) =>
     client.destroy(),
   )
   const own = { authorization: `Bearer ${await appToken()}`, accept: 'application/json' }
+
+  async function command({ port: own }: Place): Promise<string[]> {
+    const server = {
+      listen: `127.0.0.1:${own}`,
+      management: { listen: '127.0.0.1:0' },
+      tls: 'off',
+      drain: { delay: '0s' },
+    }
+    return [process.execPath, 'dist/main.js', 'serve', '-c', await world.configure('miss', { server })]
+  }
 
   /** Graph takes it from the body's form; the gateway takes its own from Entra in the same way. */
   async function appToken(): Promise<string> {

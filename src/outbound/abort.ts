@@ -1,5 +1,5 @@
 /**
- * For what hears of an abort late, or never: undici hears of one only once it is connected, and a file may take for ever.
+ * For what hears of no abort: a file may take for ever.
  *
  * @throws what the promise rejects with, or the signal's reason
  */

@@ -12,11 +12,11 @@ import type { Agent as NodeAgent } from 'node:https'
 import { Agent } from 'undici'
 import { trusted } from '../authorities.ts'
 import type { Clock } from '../clock.ts'
-import { unlessAborted } from './abort.ts'
 import { ConnectorAgent } from './agent.ts'
 import { createConnector } from './connector.ts'
 import type { Exemption } from './exemptions.ts'
-import { asFailure, OutboundFailure } from './failure.ts'
+import { asFailure, type FailureKind, OutboundFailure } from './failure.ts'
+import { Gathering } from './gathering.ts'
 import type { EgressProxy } from './tunnel.ts'
 
 export interface OutboundRequest {
@@ -96,29 +96,16 @@ export function createOutbound({
 
   async function send(request: OutboundRequest): Promise<OutboundResponse> {
     if (!request.origin.startsWith('https://')) throw new TypeError(`not an https origin: ${request.origin}`)
-    const deadline = new AbortController()
-    const cancelDeadline = clock.after(request.deadlineMs, () => deadline.abort())
-    let receiving = false
+    const { origin, target: path, method, headers, body = null, deadlineMs, maxBodyBytes } = request
+    const failure = (kind: FailureKind): OutboundFailure => new OutboundFailure(kind, connector.wayTo(origin))
+    const gathering = new Gathering(maxBodyBytes, () => failure('http_response_body_size'))
+    const cancelDeadline = clock.after(deadlineMs, () => gathering.fail(failure('http_response_timeout')))
     try {
       const dispatcher = request.onNewConnection === true ? fresh : keeping
-      const responding = dispatcher.request({
-        origin: request.origin,
-        path: request.target,
-        method: request.method,
-        headers: request.headers,
-        body: request.body ?? null,
-        signal: deadline.signal,
-      })
-      const response = await unlessAborted(responding, deadline.signal)
-      receiving = true
-      const body = await readWhole(response.body, request)
-      return { status: response.statusCode, headers: response.headers, body }
+      dispatcher.dispatch({ origin, path, method, headers, body }, gathering)
+      return await gathering.response
     } catch (error) {
-      const wayTo = connector.wayTo(request.origin)
-      if (error instanceof OutboundFailure || !deadline.signal.aborted) {
-        throw asFailure(error, wayTo, receiving)
-      }
-      throw new OutboundFailure('http_response_timeout', wayTo, { cause: error })
+      throw asFailure(error, connector.wayTo(origin), gathering.hasBegun)
     } finally {
       cancelDeadline()
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
 import { createServer } from 'node:net'
 import { after, test } from 'node:test'
 import { createOutbound } from '../../src/outbound/index.ts'
@@ -12,6 +13,7 @@ import {
   type Counterpart,
   httpsServer,
   listening,
+  localhost,
   ofKind,
   outbound,
 } from './counterpart.ts'
@@ -48,6 +50,17 @@ test('an answer is given whole: status, headers in lower case, one that came twi
     [status, headers['x-one'], headers['x-two'], [...body]],
     [418, '1', ['a', 'b'], [...bytes]],
   )
+})
+
+test('an answer that comes in pieces, behind one that is only interim, is given whole', async () => {
+  await using server = await bytesServer((socket) => {
+    socket.write('HTTP/1.1 103 Early Hints\r\nX-One: interim\r\n\r\n')
+    socket.end(
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Two: 2\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n',
+    )
+  })
+  const { status, headers, body } = await outbound.send(asking(server.origin))
+  assert.deepEqual([status, headers['x-one'], headers['x-two'], String(body)], [200, undefined, '2', 'abcde'])
 })
 
 for (const status of [301, 302, 303, 307, 308]) {
@@ -158,6 +171,30 @@ test('the deadline holds while connecting', async () => {
   await once(silent, 'connection')
   clock.advance(5_000)
   await assert.rejects(sending, ofKind('http_response_timeout'))
+  await way.close()
+})
+
+test('what was given up while connecting is not asked once there is a connection', async () => {
+  const clock = createFakeClock()
+  const way = createOutbound({ clock, extraCa: authority.certPem })
+  const asked: (string | undefined)[] = []
+  const secure = createHttpsServer(
+    { cert: localhost.certPem, key: localhost.keyPem },
+    (request, response) => {
+      asked.push(request.url)
+      response.end()
+    },
+  )
+  const silent = createServer(() => undefined)
+  await using server = await listening(silent)
+  const sending = way.send(asking(server.origin, { target: '/late', deadlineMs: 5_000 }))
+  const [socket] = await once(silent, 'connection')
+  clock.advance(5_000)
+  await assert.rejects(sending, ofKind('http_response_timeout'))
+  silent.on('connection', (next) => void secure.emit('connection', next))
+  secure.emit('connection', socket)
+  await way.send(asking(server.origin, { target: '/next' }))
+  assert.deepEqual(asked, ['/next'])
   await way.close()
 })
 

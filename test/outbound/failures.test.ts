@@ -33,6 +33,7 @@ const wire: readonly (readonly [what: string, bytes: string, kind: FailureKind])
     'http_response_header_section_size',
   ],
   ['half a head', 'HTTP/1.1 200 OK\r\nContent-', 'connection_terminated'],
+  ['an interim answer alone', 'HTTP/1.1 103 Early Hints\r\n\r\n', 'connection_terminated'],
   ['nothing at all', '', 'connection_terminated'],
 ]
 
