@@ -39,9 +39,9 @@ export async function measure(isFull: boolean): Promise<Figures> {
   )
   const own = { authorization: `Bearer ${await appToken()}`, accept: 'application/json' }
 
-  async function command({ port: own }: Place): Promise<string[]> {
+  async function command(place: Place): Promise<string[]> {
     const server = {
-      listen: `127.0.0.1:${own}`,
+      listen: `127.0.0.1:${place.port}`,
       management: { listen: '127.0.0.1:0' },
       tls: 'off',
       drain: { delay: '0s' },
