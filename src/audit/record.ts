@@ -8,7 +8,7 @@
  */
 
 import type { AuditCaller, AuditRecord, Repeated } from './facts.ts'
-import { quote, quoteShort } from './text.ts'
+import { inOnePiece, quote, quoteShort } from './text.ts'
 
 /** What stands in every record of one process. */
 export interface Origin {
@@ -65,9 +65,10 @@ const eventNames = {
 } as const
 
 export function createRecordFormat({ version, tenantId, hostName }: Origin): RecordFormat {
-  const metadata =
+  const metadata = inOnePiece(
     `"metadata":{"version":"1.8.0","product":{"name":"Session Gateway","version":${quote(version)}},` +
-    `"log_name":"audit","tenant_uid":${quote(tenantId)},"sequence":`
+      `"log_name":"audit","tenant_uid":${quote(tenantId)},"sequence":`,
+  )
 
   function request(record: AuditRecord, sequence: number): OpenLine {
     const { time, durationMs, requestId, clientRequestId, refusal, repeated, fate } = record
@@ -106,11 +107,12 @@ function verdictPart({ action, status }: AuditRecord): string {
   const known = verdictParts.get(which)
   if (known !== undefined) return known
   const [activity, activityName] = activities[action]
-  const part =
+  const part = inOnePiece(
     `,"class_uid":${classUid},"category_uid":6,"activity_id":${activity},` +
-    `"activity_name":"${activityName}","type_uid":${classUid * 100 + activity},` +
-    `"severity_id":${status === 401 || status === 403 ? severity.low : severity.informational},` +
-    `"status_id":${status < 400 ? success : failure},"status_code":"${status}",`
+      `"activity_name":"${activityName}","type_uid":${classUid * 100 + activity},` +
+      `"severity_id":${status === 401 || status === 403 ? severity.low : severity.informational},` +
+      `"status_id":${status < 400 ? success : failure},"status_code":"${status}",`,
+  )
   verdictParts.set(which, part)
   return part
 }
@@ -121,8 +123,10 @@ function actorPart(record: AuditRecord): string {
   const isPlain = action === 'read' && asked !== undefined && !('operation' in asked)
   const known = isPlain && caller !== undefined ? readerParts.get(caller) : undefined
   if (known !== undefined && known.rule === rule) return known.part
-  const part = `,"actor":{${callerPart(caller)}${authorizationPart(record)}},${operationPart(record)}`
-  if (isPlain && caller !== undefined && rule !== undefined) readerParts.set(caller, { rule, part })
+  const made = `,"actor":{${callerPart(caller)}${authorizationPart(record)}},${operationPart(record)}`
+  if (!isPlain || caller === undefined || rule === undefined) return made
+  const part = inOnePiece(made)
+  readerParts.set(caller, { rule, part })
   return part
 }
 
@@ -190,10 +194,17 @@ function peerPart(peer: AuditRecord['peer']): string {
   const part =
     ip === undefined
       ? '"src_endpoint":{"name":"unknown"},'
-      : `"src_endpoint":{"ip":${quote(ip)}${port === undefined ? '' : `,"port":${port}`}${between}},`
+      : inOnePiece(
+          `"src_endpoint":{"ip":${quote(ip)}${port === undefined ? '' : `,"port":${port}`}${between}},`,
+        )
   peerParts.set(peer, part)
   return part
 }
+
+const resourceTypes = {
+  read: '"resources":[{"type":"Security Copilot session","uid":"',
+  purge: '"resources":[{"type":"Cached session","uid":"',
+} as const
 
 function resourcePart({ action, asked }: AuditRecord): string {
   if (asked === undefined) return ''
@@ -205,8 +216,7 @@ function resourcePart({ action, asked }: AuditRecord): string {
     return `"resources":[${all.join(',')}],`
   }
   const { workspaceId, sessionId } = asked
-  const type = action === 'purge' ? 'Cached session' : 'Security Copilot session'
-  return `"resources":[{"type":"${type}","uid":"${sessionId ?? '*'}","namespace":"${workspaceId ?? '*'}"}],`
+  return `${resourceTypes[action]}${sessionId ?? '*'}","namespace":"${workspaceId ?? '*'}"}],`
 }
 
 function tripPart({ trip, graphFailure }: AuditRecord): string {

@@ -21,6 +21,11 @@ export function quoteShort(text: string): string {
   return quote(text.slice(0, Math.floor((longestShort - 2) / 6)))
 }
 
+/** The same ASCII, in one piece: a text that is put together from others stays so in memory, to be walked through each time it is written. */
+export function inOnePiece(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
+}
+
 /** Every UTF-16 unit beyond printable ASCII as an escape. */
 export function toAscii(json: string): string {
   return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
