@@ -50,8 +50,9 @@ format: $(installed) ## write what `check` would complain about, where a tool ca
 
 build: dist/main.js ## dist/main.js, the program
 
-# Split, so that a command loads what it uses. The emulator is left out: it is no part of what runs in production.
-dist/main.js: $(installed) $(sources) package.json supply-chain/bundle.ts
+# Without the emulator: it is no part of what runs in production.
+bundler := $(addprefix supply-chain/,bundle.ts compile.ts compiled.ts lean.ts)
+dist/main.js: $(installed) $(sources) package.json $(bundler)
 	@rm -rf dist
 	@node supply-chain/bundle.ts
 

@@ -12,6 +12,7 @@ import { request as secureRequest } from 'node:https'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { connect } from 'node:tls'
+import type { BareAnswer } from '../contestants/bare.ts'
 import { sessionPath } from '../world.ts'
 import { startNginx } from './nginx.ts'
 import { type Peer, start } from './start.ts'
@@ -32,6 +33,7 @@ export const names = {
   chained: 'session-gateway, records chained',
   secure: 'session-gateway, TLS',
   bare: 'node:http, no work',
+  bareSecure: 'node:https, no work',
   nginx: 'nginx, proxy_cache',
   nginxSecure: 'nginx, proxy_cache, TLS',
   njs: 'nginx, njs verifies each token',
@@ -56,11 +58,13 @@ export async function startContestants(world: World, stack: AsyncDisposableStack
   }
   const gateway = await add(names.gateway, startGateway(world, { chain: false }), 'guarded')
   const answer = await ask(gateway, world)
-  const bytes = JSON.stringify({ headers: ownHeadersOf(answer), body: await text(answer) })
+  const bare: BareAnswer = { headers: ownHeadersOf(answer), body: await text(answer) }
+  const tls = { cert: world.certificate.certPem, key: world.certificate.keyPem }
   await add(names.nginx, startNginx('cache', world))
-  await add(names.bare, startNode('bare.ts', [bytes]))
+  await add(names.bare, startNode('bare.ts', [JSON.stringify(bare)]))
   await add(names.chained, startGateway(world, { chain: true }), 'guarded')
   await add(names.nginxSecure, startNginx('cache-tls', world), 'secure')
+  await add(names.bareSecure, startNode('bare.ts', [JSON.stringify({ ...bare, tls })]), 'secure')
   await add(names.secure, startGateway(world, { chain: false, isSecure: true }), 'secure', 'guarded')
   await add(names.njs, startNginx('njs', world), 'guarded')
   await add(names.authRequest, startNginx('auth-request', world), 'guarded')
