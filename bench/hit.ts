@@ -3,15 +3,11 @@
  * and against `node:http` that does none of it. One core for the server, the other for the load.
  *
  *     make bench BENCH=hit
- *     make bench BENCH=hit AWAKE=1
- *
- * Whoever answers has to wake the load, if that sleeps on its core just then; how dear that is differs from one virtual machine
- * to the next, and how often it has to be done from one server to the next. With `AWAKE` the load's core never sleeps.
  *
  * @module
  */
 
-import { execFile, execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -53,7 +49,6 @@ export async function measure(isFull: boolean): Promise<Figures> {
   // The emulator, and all else that is not measured.
   execFileSync('taskset', ['-apc', loadCore, String(process.pid)], { stdio: 'ignore' })
   await using stack = new AsyncDisposableStack()
-  if (process.env['AWAKE'] === '1') stack.use(keepAwake())
   const world = stack.use(await startWorld())
   const contestants = await startContestants(world, stack)
   await check(contestants, world)
@@ -154,13 +149,6 @@ function spread(runs: readonly number[]): Pick<Goal, 'measured' | 'runs'> {
 /** What one takes, where the server's core does nothing else. */
 function microsOf(hits: Runs): number[] {
   return (hits[names.gateway] ?? []).map((rate) => 1e6 / rate)
-}
-
-/** Does nothing, all the time, on the load's core, when nobody else wants it. */
-function keepAwake(): Disposable {
-  const spinning = ['taskset', '-c', loadCore, process.execPath, '-e', 'for (;;) {}']
-  const child = spawn('chrt', ['--idle', '0', ...spinning], { stdio: 'ignore' })
-  return { [Symbol.dispose]: () => void child.kill() }
 }
 
 function named(name: string, contestants: readonly Contestant[]): Contestant {
