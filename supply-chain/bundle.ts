@@ -94,7 +94,7 @@ export async function bundledPackages(): Promise<string[]> {
 
 if (import.meta.main) {
   await Promise.all(bundles.map((options) => build(options)))
-  // Without this process's options: V8 takes nothing from a cache that was made under others.
+  // Without the options of this process: with some, V8 would take nothing from the cache.
   const stdio = ['ignore', 'ignore', 'inherit'] as const
   execFileSync(process.execPath, [`${projectFolder}supply-chain/compile.ts`], { env: {}, stdio: [...stdio] })
 }

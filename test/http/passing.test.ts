@@ -158,10 +158,16 @@ test('HEAD asks for no more than a beginning', async () => {
 test('an answer that breaks off behind another one on its connection leaves that whole, and then the connection ends', async () => {
   await using world = await startWorld({ config: { access: reads } })
   const first = Promise.withResolvers<void>()
-  world.emulator.fail('graph', { kind: 'hold', until: first.promise })
-  world.emulator.fail('graph', { kind: 'drip', everyMs: 60_000, bytes: 40 })
   const request = await goodHead(world, sessions)
-  const sent = sendRaw(`${request}\r\n${request}\r\n`, wireTo(world))
+  async function* oneAfterTheOther(): AsyncGenerator<string> {
+    world.emulator.fail('graph', { kind: 'hold', until: first.promise })
+    yield `${request}\r\n`
+    // Or the second one might get there before the first.
+    await world.emulator.reached('graph', 1)
+    world.emulator.fail('graph', { kind: 'drip', everyMs: 60_000, bytes: 40 })
+    yield `${request}\r\n`
+  }
+  const sent = sendRaw(oneAfterTheOther(), wireTo(world))
   await untilSo(() => world.records.length === 1)
   // The second one's beginning is there, and waits behind the first.
   world.emulator.reset()

@@ -20,14 +20,20 @@ export interface RawOptions {
   readonly endsAfter?: () => Promise<unknown>
 }
 
-/** Sends the bytes as they are (latin1), each element of a list in a write of its own. */
-export function sendRaw(bytes: string | readonly string[], options: RawOptions): Promise<RawAnswer> {
+/** Sends the bytes as they are (latin1), each element of a list in a write of its own, or as they come. */
+export function sendRaw(
+  bytes: string | readonly string[] | AsyncIterable<string>,
+  options: RawOptions,
+): Promise<RawAnswer> {
   const { port, ca, until = () => false, endsAfter } = options
   return new Promise((resolve, reject) => {
     const host = '127.0.0.1'
     const socket: Socket =
       ca === undefined ? connectTcp(port, host) : connectTls({ port, host, ca, servername: 'localhost' })
     let text = ''
+    async function write(parts: AsyncIterable<string>): Promise<void> {
+      for await (const part of parts) socket.write(part, 'latin1')
+    }
     const done = (isClosed: boolean): void => {
       resolve({ text, isClosed })
       socket.destroy()
@@ -44,7 +50,8 @@ export function sendRaw(bytes: string | readonly string[], options: RawOptions):
       else reject(error)
     })
     socket.once(ca === undefined ? 'connect' : 'secureConnect', () => {
-      for (const part of typeof bytes === 'string' ? [bytes] : bytes) socket.write(part, 'latin1')
+      if (typeof bytes !== 'string' && Symbol.asyncIterator in bytes) write(bytes).catch(reject)
+      else for (const part of typeof bytes === 'string' ? [bytes] : bytes) socket.write(part, 'latin1')
       endsAfter?.().then(() => socket.end(), reject)
     })
   })
