@@ -29,12 +29,14 @@ const config = {
 }
 
 const dist = new URL('../dist/', import.meta.url)
+const cacheFile = new URL('program.cache', dist)
 const folder = mkdtempSync(join(tmpdir(), 'session-gateway-'))
 const configFile = join(folder, 'gateway.yaml')
 writeFileSync(configFile, JSON.stringify(config))
+// It would be taken, and kept: what is in the new one is to be of this run alone.
+rmSync(cacheFile, { force: true })
 const { script, program } = openProgram(dist)
 await program.run([process.execPath, 'dist/main.js', 'check-config', '-c', configFile])
 rmSync(folder, { recursive: true })
 const source = readFileSync(new URL('program.cjs', dist))
-if (process.exitCode === 0)
-  writeFileSync(new URL('program.cache', dist), sealed(script.createCachedData(), source))
+if (process.exitCode === 0) writeFileSync(cacheFile, sealed(script.createCachedData(), source))
