@@ -32,7 +32,7 @@ describe('the management port', () => {
     }
   })
 
-  test('answers without a banner, and for no cache', async () => {
+  test('answers without a banner, for no cache, and says what it answers in', async () => {
     for (const path of ['/livez', '/readyz', '/metrics', '/openapi.json', '/unknown']) {
       const { headers } = await world().manage(path)
       assert.equal(headers['x-content-type-options'], 'nosniff')
@@ -40,6 +40,8 @@ describe('the management port', () => {
       assert.equal(headers['server'], undefined)
       assert.equal(headers['x-powered-by'], undefined)
       assert.equal(headers['etag'], undefined)
+      const type = path === '/metrics' ? 'text/plain; version=0.0.4' : 'application/json'
+      assert.equal(headers['content-type'], `${type}; charset=utf-8`)
     }
   })
 
