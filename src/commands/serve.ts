@@ -2,12 +2,14 @@ import { loadConfig } from '../config/index.ts'
 import { StartFailure } from '../errors.ts'
 import { type Gateway, startGateway } from '../gateway.ts'
 import { createLog, type Log } from '../telemetry/index.ts'
+import { keepTicksQuick } from '../ticks.ts'
 import { askedToStop, complain, describeFinding } from './terminal.ts'
 
 const lastLinesMs = 1_000
 
 /** Runs until SIGTERM, SIGINT, the loss of the audit sink or a fault nobody caught, drains, and returns the exit code. */
 export async function serve(files: readonly string[], version: string): Promise<number> {
+  keepTicksQuick()
   const loaded = await loadConfig({ files, env: process.env })
   if (!loaded.ok) {
     for (const problem of loaded.problems) complain(describeFinding(problem))
