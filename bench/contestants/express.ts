@@ -7,7 +7,9 @@ import express, { type Request, type Response } from 'express'
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { pino } from 'pino'
+import { keepTicksQuick } from '../../src/ticks.ts'
 
+keepTicksQuick()
 const [port = '', origin = '', issuer = '', audience = '', keys = ''] = process.argv.slice(2)
 const keyFor = createLocalJWKSet(JSON.parse(keys) as JSONWebKeySet)
 const callers = new LRUCache<string, { readonly subject: string; readonly until: number }>({ max: 10_000 })

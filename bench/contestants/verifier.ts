@@ -6,7 +6,9 @@
 import { createServer } from 'node:http'
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
+import { keepTicksQuick } from '../../src/ticks.ts'
 
+keepTicksQuick()
 const [socket = '', issuer = '', audience = '', keys = ''] = process.argv.slice(2)
 const keyFor = createLocalJWKSet(JSON.parse(keys) as JSONWebKeySet)
 /** Token → until when it is good. */

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { connect } from 'node:tls'
 import type { BareAnswer } from '../contestants/bare.ts'
-import { sessionPath } from '../world.ts'
+import { type BenchWorld, sessionPath } from '../world.ts'
 import { startNginx } from './nginx.ts'
 import { type Peer, start } from './start.ts'
 import { startVarnish } from './varnish.ts'
@@ -33,6 +33,7 @@ export const names = {
   chained: 'session-gateway, records chained',
   secure: 'session-gateway, TLS',
   bare: 'node:http, no work',
+  recorded: 'node:http, no work but a line',
   bareSecure: 'node:https, no work',
   nginx: 'nginx, proxy_cache',
   nginxSecure: 'nginx, proxy_cache, TLS',
@@ -57,11 +58,11 @@ export async function startContestants(world: World, stack: AsyncDisposableStack
     return contestant
   }
   const gateway = await add(names.gateway, startGateway(world, { chain: false }), 'guarded')
-  const answer = await ask(gateway, world)
-  const bare: BareAnswer = { headers: ownHeadersOf(answer), body: await text(answer) }
+  const bare = await bareAnswerOf(gateway.port, world)
   const tls = { cert: world.certificate.certPem, key: world.certificate.keyPem }
   await add(names.nginx, startNginx('cache', world))
   await add(names.bare, startNode('bare.ts', [JSON.stringify(bare)]))
+  await add(names.recorded, startNode('bare.ts', [JSON.stringify({ ...bare, record })]))
   await add(names.chained, startGateway(world, { chain: true }), 'guarded')
   await add(names.nginxSecure, startNginx('cache-tls', world), 'secure')
   await add(names.bareSecure, startNode('bare.ts', [JSON.stringify({ ...bare, tls })]), 'secure')
@@ -97,6 +98,16 @@ function startGateway(
 
 function startNode(file: string, args: readonly string[]): Promise<Peer> {
   return start(async ({ port }) => [[process.execPath, `bench/contestants/${file}`, String(port), ...args]])
+}
+
+/** As long as one of the gateway's. */
+export const record = `${'x'.repeat(1_140)}\n`
+
+/** @param port of a gateway, whose answer it is */
+export async function bareAnswerOf(port: number, { headers }: BenchWorld): Promise<BareAnswer> {
+  const asked = request(`http://127.0.0.1:${port}${sessionPath}`, { headers, agent: false })
+  const [response] = (await once(asked.end(), 'response')) as [IncomingMessage]
+  return { headers: ownHeadersOf(response), body: await text(response) }
 }
 
 /** All but those that Node writes by itself. */
