@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { bundleFilled } from './contestants/filled.ts'
 import { bodyOf, sessionIdOf } from './load/entries.ts'
+import { bareAnswerOf, record } from './peers/contestants.ts'
 import { loadCore, type Peer, start } from './peers/start.ts'
 import { type Figures, type Goal, median, ratios, reportAlone } from './report.ts'
 import { type BenchWorld, startBenchWorld } from './world.ts'
@@ -24,11 +25,13 @@ const run = promisify(execFile)
 interface Plan {
   readonly rounds: number
   readonly seconds: number
+  /** Where there are many connections: to make them takes a while, too. */
+  readonly connectedSeconds: number
   readonly warmUpSeconds: number
 }
 
-const quick: Plan = { rounds: 5, seconds: 1, warmUpSeconds: 4 }
-const full: Plan = { rounds: 9, seconds: 4, warmUpSeconds: 10 }
+const quick: Plan = { rounds: 5, seconds: 1, connectedSeconds: 4, warmUpSeconds: 4 }
+const full: Plan = { rounds: 9, seconds: 4, connectedSeconds: 12, warmUpSeconds: 10 }
 
 /** One gateway, or one way of asking it. */
 interface Point {
@@ -72,8 +75,10 @@ export async function measure(isFull: boolean): Promise<Figures> {
   const series = new Map<What, Map<number, Measured>>()
   for (const what of Object.keys(sizes) as What[]) {
     const points = sizes[what].map((size): Point => ({ ...usual, [what]: size, size }))
-    series.set(what, await grow(points, { world, folder, program, plan }))
+    const seconds = what === 'connections' ? plan.connectedSeconds : plan.seconds
+    series.set(what, await grow(points, { world, folder, program, plan: { ...plan, seconds } }))
   }
+  const bare = await growBare({ world, folder, program, plan: { ...plan, seconds: plan.connectedSeconds } })
   const bytes = Number(
     execFileSync(process.execPath, ['--max-old-space-size=8192', 'bench/contestants/filled.ts', '1000000'], {
       encoding: 'utf8',
@@ -96,7 +101,15 @@ export async function measure(isFull: boolean): Promise<Figures> {
         atMost: 1,
       },
     ],
-    tables: [...tables, { title: 'Refused, by connections that all ask at once', unit: '%', rows: refusals }],
+    tables: [
+      ...tables,
+      { title: 'Refused, by connections that all ask at once', unit: '%', rows: refusals },
+      {
+        title: 'With node:http and no work but a line, by connections',
+        unit: 'requests/s',
+        rows: rowsOf(bare, 'rates'),
+      },
+    ],
     charts: {
       growth: {
         kind: 'lines',
@@ -121,16 +134,45 @@ async function grow(points: readonly Point[], growing: Growing): Promise<Map<num
   const { world, folder, plan } = growing
   await using stack = new AsyncDisposableStack()
   const tokensFile = join(folder, 'tokens')
-  const found = new Map<number, Measured>()
-  const asking: { point: Point; peer: Peer; tokens: string }[] = []
+  const asking: Asking[] = []
   for (const point of points) {
     const tokens = `${tokensFile}-${point.tokens}`
     await writeFile(tokens, (await tokensOf(world, point.tokens)).join('\n'))
     const peer = stack.use(await startFilled(point, growing))
     await check(peer, point, world)
     asking.push({ point, peer, tokens })
-    found.set(point.size, { rates: [], p99: [], refused: [] })
   }
+  return await takeTurns(asking, plan)
+}
+
+/** What a program on `node:http` loses with many connections that does nothing but write a line before it answers. */
+async function growBare(growing: Growing): Promise<Map<number, Measured>> {
+  const { world, folder, plan } = growing
+  await using stack = new AsyncDisposableStack()
+  const gateway = stack.use(await startFilled({ ...usual, size: 0 }, growing))
+  const answer = JSON.stringify({ ...(await bareAnswerOf(gateway.port, world)), record })
+  const program = [process.execPath, 'bench/contestants/bare.ts']
+  const peer = stack.use(await start(async ({ port }) => [[...program, String(port), answer]]))
+  const asking = sizes.connections.map((size) => ({
+    point: { ...usual, connections: size, size },
+    peer,
+    tokens: `${join(folder, 'tokens')}-${usual.tokens}`,
+  }))
+  return await takeTurns(asking, plan)
+}
+
+interface Asking {
+  readonly point: Point
+  readonly peer: Peer
+  /** A file. */
+  readonly tokens: string
+}
+
+/** @returns size → what was measured */
+async function takeTurns(asking: readonly Asking[], plan: Plan): Promise<Map<number, Measured>> {
+  const found = new Map<number, Measured>(
+    asking.map(({ point }) => [point.size, { rates: [], p99: [], refused: [] }]),
+  )
   for (const each of asking) await load(each, plan.warmUpSeconds)
   for (let round = 0; round < plan.rounds; round += 1) {
     for (const each of asking) {
@@ -187,7 +229,7 @@ async function check({ port }: Peer, { entries }: Point, { headers }: BenchWorld
 }
 
 async function load(
-  { point, peer, tokens }: { readonly point: Point; readonly peer: Peer; readonly tokens: string },
+  { point, peer, tokens }: Asking,
   seconds: number,
 ): Promise<{ readonly rate: number; readonly p99: number; readonly refused: number }> {
   const upToNumber = `${prefix}${sessionIdOf(0).slice(0, -12)}`
