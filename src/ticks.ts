@@ -4,7 +4,7 @@
  * @module
  */
 
-import { executionAsyncResource } from 'node:async_hooks'
+import { createHook } from 'node:async_hooks'
 
 const kept: object[] = []
 
@@ -14,5 +14,12 @@ const kept: object[] = []
  * then on, for ever; an answer takes five. docs/decisions/0030-next-tick.md has the figures.
  */
 export function keepTicksQuick(): void {
-  process.nextTick(() => kept.push(executionAsyncResource()))
+  const hook = createHook({
+    init(_id, type, _trigger, resource) {
+      if (type === 'TickObject') kept.push(resource)
+    },
+  })
+  hook.enable()
+  process.nextTick(() => {})
+  hook.disable()
 }
