@@ -32,6 +32,10 @@ test(noKeys.what, async () => {
     },
   })
   await assertPromised(world, noKeys)
+  // Else it may be on its way still, and late when the clock moves.
+  await until('the app-only token', async () =>
+    /^session_gateway_app_token_expiry_timestamp_seconds [1-9]/m.test((await world.manage('/metrics')).body),
+  )
   world.emulator.recover('cluster')
   clock.advance(61_000)
   await until('the keys', async () => (await world.ask()).status === 200)
