@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { createHook } from 'node:async_hooks'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { keepTicksQuick } from '../src/ticks.ts'
+import { projectFolder } from './commands/program.ts'
+import { startServing, until } from './commands/serving.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -37,4 +40,18 @@ test('one object of nextTick is kept whole, whatever is collected', async () => 
 
 test('others are not', async () => {
   assert.deepEqual(await ticksLeftBy(() => process.nextTick(() => {})), [])
+})
+
+test('a gateway that serves keeps one', async () => {
+  const env = { NODE_OPTIONS: `--import=${join(projectFolder, 'test/commands/ticks-left.ts')}` }
+  await using serving = await startServing({ env })
+  assert.equal((await serving.ask()).status, 200)
+  const isTold = ({ msg }: { msg?: unknown }): boolean => msg === 'ticks left'
+
+  serving.program.child.kill('SIGUSR2')
+
+  await until(() => serving.logs.some(isTold))
+  const told = serving.logs.find(isTold)
+  assert.ok(told?.['made'] > 10)
+  assert.ok(told?.['left'] >= 1)
 })
