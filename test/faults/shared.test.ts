@@ -71,7 +71,13 @@ describe('while callers go on asking', { concurrency: 2 }, () => {
 
       if (fault.shared === 'away') {
         await Promise.all(afflicted.map((world) => untilShared(world, 0)))
-        assert.ok(await isDegraded(first))
+        // At the start nothing is shared before anybody knows why.
+        await until('why is told', async () => {
+          assert.ok(await isDegraded(first))
+          return replicas.every(
+            (world, n) => !afflicted.includes(world) || told(world).length > (before[n] ?? 0),
+          )
+        })
         // What was on its way may still be late.
         await until('who asks does not wait', async () => {
           const [late, away] = [await asked(first, 'late'), await asked(first, 'away')]
